@@ -1,0 +1,99 @@
+"""Every error Telltale raises on purpose; the message a user reads stands here and nowhere else.
+
+Each class carries what it needs to say what is wrong, where, and how to mend it. The command line prints
+`str(error)` as one plain paragraph and leaves with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class TelltaleError(Exception):
+    """The base of all errors that are meant to be read by a user."""
+
+    exit_code = 2
+
+
+class WrongInput(TelltaleError):
+    """Something a person wrote is wrong: a file, a flag, a setting."""
+
+    exit_code = 2
+
+
+class Unreachable(TelltaleError):
+    """Something outside this process does not answer."""
+
+    exit_code = 3
+
+
+class SettingsWrong(WrongInput):
+    """The settings cannot be used as they are."""
+
+    def __init__(self, where: str, what: str, mend: str) -> None:
+        super().__init__(f"{where}: {what}. {mend}")
+
+
+class TopicMissing(WrongInput):
+    """A topic that is needed does not exist."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"The topic {topic!r} does not exist. Create it with `telltale topics create`.")
+
+
+class TooFewPartitions(WrongInput):
+    """A topic exists, but with fewer partitions than are needed."""
+
+    def __init__(self, topic: str, has: int, needs: int) -> None:
+        self.topic = topic
+        super().__init__(
+            f"The topic {topic!r} has {has} partitions and needs {needs}. "
+            "Add partitions to it with your broker's tools, or create it anew with `telltale topics create`."
+        )
+
+
+class OffsetExpired(WrongInput):
+    """Retention has removed messages that were not yet read."""
+
+    def __init__(self, topic: str, partition: int, wanted: int, low: int) -> None:
+        self.topic, self.partition, self.wanted, self.low = topic, partition, wanted, low
+        super().__init__(
+            f"{topic}/{partition}: offset {wanted} is wanted, but retention has left only {low} and later: "
+            f"{low - wanted} messages are gone. To go on from {low} and accept that, remove the recovery "
+            "directory of this flow; to keep the state, restore the topic."
+        )
+
+
+class BrokerUnreachable(Unreachable):
+    """The Kafka broker does not answer."""
+
+    def __init__(self, servers: str, reason: str) -> None:
+        super().__init__(
+            f"No Kafka broker answers at {servers} ({reason}). "
+            "Check `topics.bootstrap_servers` in telltale.toml or TELLTALE_TOPICS_BOOTSTRAP_SERVERS."
+        )
+
+
+class DeliveryFailed(Unreachable):
+    """A message could not be written, and waiting will not mend it."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"A message for the topic {topic!r} was refused: {reason}.")
+
+
+class StateUnreadable(WrongInput):
+    """A snapshot was written by a version that this one cannot read."""
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"The saved state of {what} has format {found}, and this version reads formats up to {known}. "
+            "Run the version that wrote it, or remove the recovery directory and start from the topics."
+        )
+
+
+class ExpressionWrong(WrongInput):
+    """An expression of a rule cannot be used; `column` counts from 1 within its text."""
+
+    def __init__(self, text: str, column: int, what: str, hint: str, where: str = "expression") -> None:
+        self.text, self.column, self.what, self.hint = text, column, what, hint
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        super().__init__(f"{where}: {what}, at column {column} of `{shown}`. {hint}")
