@@ -97,3 +97,80 @@ class ExpressionWrong(WrongInput):
         self.text, self.column, self.what, self.hint = text, column, what, hint
         shown = text if len(text) <= 80 else text[:77] + "..."
         super().__init__(f"{where}: {what}, at column {column} of `{shown}`. {hint}")
+
+
+class OffsetAhead(WrongInput):
+    """An offset is wanted that the topic has not reached, so it is not the topic it was."""
+
+    def __init__(self, topic: str, partition: int, wanted: int, end: int) -> None:
+        self.topic, self.partition, self.wanted, self.end = topic, partition, wanted, end
+        super().__init__(
+            f"{topic}/{partition}: offset {wanted} is wanted, but the topic ends at {end}: it was made anew or "
+            "restored from an older copy. Restore it whole, or remove the recovery directory of this flow to "
+            "start with the topic as it is."
+        )
+
+
+class TopicsFileUnusable(Unreachable):
+    """The file of the embedded topics cannot be opened."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The topics file {path} cannot be used ({reason}). Check its directory, rights and free space, or "
+            "name another file as `topics.path` in telltale.toml."
+        )
+
+
+class BrokerRefused(Unreachable):
+    """The Kafka broker answers, and says no."""
+
+    def __init__(self, servers: str, reason: str) -> None:
+        super().__init__(
+            f"The Kafka broker at {servers} refuses: {reason}. Check the user's rights there, and "
+            "`topics.options` in telltale.toml."
+        )
+
+
+class ArchiveUnreadable(WrongInput):
+    """An archive is missing, cut off, corrupt or holds a line beyond all measure."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(
+            f"{path}: {reason} (after {line} whole lines). "
+            "Give the right file, or write the archive anew; the lines before are good."
+        )
+
+
+class ArchiveUnwritable(WrongInput):
+    """An archive cannot be written as asked."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        super().__init__(f"{path}: {reason} (after {line} lines). Give another path, or mend what is written.")
+
+
+class ZstandardMissing(WrongInput):
+    """A .zst archive was named, but the optional library that reads it is not installed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path}: reading and writing .zst needs zstandard, which is not installed. "
+            "Install it with `pip install 'telltale-flows[archives]'`, or use .jsonl or .jsonl.gz."
+        )
+
+
+class PlanWrong(WrongInput):
+    """A simulation plan cannot hold what it is asked to plant."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"The simulation cannot be planned so: {what}. {mend}")
+
+
+class MetricsPortsTaken(WrongInput):
+    """No port is free for the metrics."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"The metrics cannot be served on {host} from port {port} on ({reason}). "
+            "Set `metrics.port` or `metrics.host` in telltale.toml to what is free here, or the port to 0 for none."
+        )
