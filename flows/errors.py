@@ -6,6 +6,10 @@ Each class carries what it needs to say what is wrong, where, and how to mend it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
 
 class TelltaleError(Exception):
     """The base of all errors that are meant to be read by a user."""
@@ -173,4 +177,39 @@ class MetricsPortsTaken(WrongInput):
         super().__init__(
             f"The metrics cannot be served on {host} from port {port} on ({reason}). "
             "Set `metrics.port` or `metrics.host` in telltale.toml to what is free here, or the port to 0 for none."
+        )
+
+
+class Finding(msgspec.Struct, frozen=True, order=True):
+    """One mistake in a file; `line` and `column` count from 1 (0: no text to point at)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        """`file:line:column: path: message. hint`."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        path = f"{self.path}: " if self.path else ""
+        return f"{place}: {path}{self.message}. {self.hint}".rstrip()
+
+
+class RulesWrong(WrongInput):
+    """Rules, streams, purposes or the profile cannot be used; `findings` are all mistakes of all files."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(sorted(set(findings)))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class PublishedNotFolded(TelltaleError):
+    """An epoch ended before the published decisions were handed out, so others could be read before them."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        super().__init__(
+            f"{topic}/{partition}: an epoch ended before the published decisions were folded in. "
+            "Start again; if it comes back, raise `customers.epoch_s`."
         )

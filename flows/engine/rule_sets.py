@@ -1,0 +1,77 @@
+"""The step that keeps a process's rule sets fresh: present on every worker, one of them polls, none emits.
+
+The source object is one of its process and shared by the worker threads, so a lock in it is enough.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from bytewax.inputs import DynamicSource, StatelessSourcePartition
+
+from flows.engine.clock import moment
+from flows.engine.messages import UNWATCHED, Item, Watch
+from flows.engine.told import told
+from flows.errors import Unreachable
+
+_log = structlog.get_logger(__name__)
+
+
+class Polled(Protocol):
+    """Something that reads a topic when asked, such as the rule sets."""
+
+    def poll(self) -> object:
+        """Take in what is new, without waiting."""
+        ...
+
+
+class PollPartition(StatelessSourcePartition[Item]):
+    """Of one worker; only the first of a process has something to poll."""
+
+    def __init__(self, polled: Polled | None, every_ms: int, watch: Watch) -> None:
+        self._polled = polled
+        self._every = every_ms
+        self._watch = watch
+
+    def next_batch(self) -> list[Item]:
+        """Poll, and emit nothing; a bus that does not answer leaves the old set in force."""
+        if self._watch.stopping():
+            raise StopIteration
+        if self._polled is not None:
+            try:
+                self._polled.poll()
+            except Unreachable as error:
+                _log.warning("rule sets not polled", reason=str(error))
+        return []
+
+    def next_awake(self) -> datetime | None:
+        """After the interval."""
+        return moment(self._watch.clock() + self._every)
+
+
+class PollSource(DynamicSource[Item]):
+    """Polls at most every `every_ms`, and once before any worker goes on: no item meets an empty set."""
+
+    def __init__(self, polled: Polled, every_ms: int = 500, watch: Watch = UNWATCHED) -> None:
+        self._polled = polled
+        self._every = every_ms
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._taken = False
+
+    def build(
+        self,
+        step_id: str,
+        worker_index: int,
+        worker_count: int,  # noqa: ARG002 - Bytewax hands it over
+    ) -> PollPartition:
+        """The first worker of this process gets the task; raises what the first poll raises."""
+        with self._lock, told(step_id, str(worker_index)):
+            if self._taken:
+                return PollPartition(None, self._every, self._watch)
+            self._polled.poll()
+            self._taken = True
+            return PollPartition(self._polled, self._every, self._watch)
