@@ -1,0 +1,88 @@
+"""What the topics are called, and which of them are ours to create."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from flows.topics.port import TopicSpec
+
+_DAY_MS = 24 * 60 * 60 * 1000
+DECISIONS_KEPT_MS = 30 * _DAY_MS
+
+
+class TopicNames(msgspec.Struct, frozen=True):
+    """The names of all topics behind one prefix, which stands before each as it is."""
+
+    prefix: str = ""
+
+    def telemetry(self, declared: str) -> str:
+        """The topic of a stream, by the name it was declared with."""
+        return self.prefix + declared
+
+    @property
+    def things(self) -> str:
+        """What is known of each device, compacted."""
+        return self.prefix + "things"
+
+    @property
+    def events(self) -> str:
+        """What happened to customers or was done by them."""
+        return self.prefix + "events"
+
+    @property
+    def identity(self) -> str:
+        """Who an identifier is and who has which role to a thing, compacted."""
+        return self.prefix + "identity"
+
+    @property
+    def rules(self) -> str:
+        """The published rule sets, compacted."""
+        return self.prefix + "rules"
+
+    @property
+    def alarms(self) -> str:
+        """The transitions of episodes."""
+        return self.prefix + "alarms"
+
+    @property
+    def accounts(self) -> str:
+        """What each shard took, by epoch."""
+        return self.prefix + "accounts"
+
+    @property
+    def decisions(self) -> str:
+        """The verdicts, which bind: kept longer than any downtime."""
+        return self.prefix + "decisions"
+
+    @property
+    def profiles(self) -> str:
+        """What is known of each customer, compacted."""
+        return self.prefix + "profiles"
+
+    @property
+    def outcomes(self) -> str:
+        """What became of the actions."""
+        return self.prefix + "outcomes"
+
+    @property
+    def dead_letters(self) -> str:
+        """What could not be handled, kept whole."""
+        return self.prefix + "dead-letters"
+
+    def actions(self, kind: str, lane: str) -> str:
+        """The actions of one kind on one lane."""
+        return f"{self.prefix}actions.{kind}.{lane}"
+
+    def own_topics(self, partitions: int, kinds: Iterable[str], lanes: Iterable[str]) -> list[TopicSpec]:
+        """The topics that Telltale creates itself, each with as many partitions."""
+        compacted = (self.things, self.identity, self.rules, self.profiles)
+        plain = (self.events, self.alarms, self.accounts, self.outcomes, self.dead_letters)
+        on_every_lane = tuple(lanes)
+        return [
+            *(TopicSpec(name, partitions, compacted=True) for name in compacted),
+            *(TopicSpec(name, partitions) for name in plain),
+            TopicSpec(self.decisions, partitions, retention_ms=DECISIONS_KEPT_MS),
+            *(TopicSpec(self.actions(kind, lane), partitions) for kind in kinds for lane in on_every_lane),
+        ]
