@@ -168,8 +168,12 @@ class Topics(Protocol):
         """A new writer."""
         ...
 
-    def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
-        """Join a consumer group; raises TopicMissing."""
+    def subscribe(self, group: str, topics: Sequence[str], member: str | None = None) -> Subscription:
+        """Join a consumer group; raises TopicMissing.
+
+        Who joins under the `member` name of one that was killed, for the same topics, takes its partitions at
+        once, instead of when the group has given it up. Two that live must not have one name.
+        """
         ...
 
     def committed(self, group: str, topic: str) -> dict[int, int]:

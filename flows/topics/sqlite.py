@@ -68,9 +68,9 @@ class SqliteTopics:
         """A new writer."""
         return SqliteWriter(self._path, self._clock, self._most_bytes)
 
-    def subscribe(self, group: str, topics: Sequence[str]) -> SqliteSubscription:
-        """Join a group; raises TopicMissing."""
-        return SqliteSubscription(self._path, self._clock, group, topics)
+    def subscribe(self, group: str, topics: Sequence[str], member: str | None = None) -> SqliteSubscription:
+        """Join a group, in the place of a killed member of that name; raises TopicMissing."""
+        return SqliteSubscription(self._path, self._clock, group, topics, member)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The committed offset by partition; partitions without one are left out."""

@@ -22,9 +22,16 @@ class SqliteSubscription:
     A member that has not polled for 10 s is taken for dead, and its partitions go to the others.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float], group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float],
+        group: str,
+        topics: Sequence[str],
+        member: str | None = None,
+    ) -> None:
         self._path, self._clock, self._group = path, clock, group
-        self._name = uuid.uuid4().hex
+        self._name = member or uuid.uuid4().hex
         self._connection = connect(path)
         self._partitions = [
             (topic, partition)
