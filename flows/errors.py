@@ -213,3 +213,33 @@ class PublishedNotFolded(TelltaleError):
             f"{topic}/{partition}: an epoch ended before the published decisions were folded in. "
             "Start again; if it comes back, raise `customers.epoch_s`."
         )
+
+
+class LedgerInUse(WrongInput):
+    """Another process works with this connector's ledger."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The ledger {path} is in use: another process runs this connector. "
+            "Stop that one, or name another file in telltale.toml."
+        )
+
+
+class LedgerUnusable(Unreachable):
+    """A connector's ledger cannot be opened or read."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The ledger {path} cannot be used ({reason}). Check its directory, rights and free space; "
+            "it knows what was already sent, so restore it from a copy rather than remove it."
+        )
+
+
+class OutboxUnwritable(Unreachable):
+    """A file of the outbox cannot be written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The outbox file {path} cannot be written ({reason}). Check `outbox.folder` in telltale.toml, its "
+            "rights and free space, and start the connector again: nothing is lost."
+        )

@@ -1,0 +1,69 @@
+"""The reading behind a transition, read again from its message: rare, so it may be slow and whole."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from flows.devices.alarms import Cause
+from flows.devices.decoder import Readings, value_of
+from flows.schema import Value
+from flows.streams import Stream
+from flows.topics.port import RawBatch
+
+_MOST_TEXT = 500
+
+
+def _declared(stream: Stream, found: Any) -> dict[str, Value]:
+    """The declared fields of one decoded reading, texts cut to 500 characters."""
+    if not isinstance(found, dict):
+        return {}
+    values: dict[str, Value] = {}
+    for field in stream.fields:
+        value: Any = found.get(field.name)
+        if isinstance(value, str):
+            values[field.name] = value[:_MOST_TEXT]
+        elif isinstance(value, bool | int | float):
+            values[field.name] = value if value == value and abs(value) != float("inf") else None
+    return values
+
+
+class Causes:
+    """Finds the reading of a row of a batch."""
+
+    def __init__(self, stream: Stream, batch: RawBatch, readings: Readings) -> None:
+        self._stream, self._batch, self._readings = stream, batch, readings
+
+    def of(self, row: int) -> Cause:
+        """The cause of a row; of nothing (-1) an empty one."""
+        if row < 0:
+            return Cause()
+        message = int(self._readings.message[row])
+        return Cause(
+            offset=int(self._batch.offsets[message]),
+            appended=int(self._readings.appended[row]),
+            reading=self._reading(row, message),
+        )
+
+    def _reading(self, row: int, message: int) -> dict[str, Value]:
+        value = value_of(self._batch, message)
+        try:
+            found: Any = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            found = json.loads(value)
+        if isinstance(found, list):
+            found = self._among(found, row)
+        return _declared(self._stream, found)
+
+    def _among(self, found: list[Any], row: int) -> Any:
+        """Which reading of an array a row is, by its event time as decoded: refused ones left no row."""
+        from flows.devices.slow_decoder import decode_slowly
+
+        at = int(self._readings.at[row])
+        for one in found:
+            decoded, _ = decode_slowly(self._stream, (), msgspec.json.encode(one), 1 << 30)
+            if decoded and decoded[0].at == at:
+                return one
+        return None

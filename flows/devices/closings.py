@@ -1,0 +1,54 @@
+"""What a rule's window patterns ask of the windows that closed, ready for the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.devices.attributes import Attributes
+from flows.devices.conditions import code_of
+from flows.devices.rule_state import RuleState
+from flows.devices.windows import Closed, WindowState
+from flows.rules.model import Window
+from flows.streams import Stream
+
+NOTHING = Closed(np.empty((0, 4), np.int64), np.empty((0, 3)))
+
+
+def closings(
+    state: RuleState,
+    stream: Stream,
+    attributes: Attributes,
+    close: Callable[[int, Window, WindowState], Closed],
+) -> Closed:
+    """Close windows of every window pattern of a rule: rows (row, slot, pattern, condition) in order of row."""
+    if not state.windows:
+        return NOTHING
+    rows: list[NDArray[np.int64]] = []
+    facts: list[NDArray[np.float64]] = []
+    for p, windows in state.windows.items():
+        pattern = state.rule.patterns[p]
+        if not isinstance(pattern, Window):
+            continue
+        closed = close(p, pattern, windows)
+        m = len(closed.rows)
+        if m == 0:
+            continue
+        slots = closed.rows[:, 1].astype(np.int32)
+
+        def lookup(
+            name: str, values: NDArray[np.float64] = closed.facts[:, 1], at: NDArray[np.int32] = slots
+        ) -> NDArray[np.float64]:
+            return values if name == "value" else attributes.column(name.removeprefix("device."), at)
+
+        with np.errstate(all="ignore"):
+            condition = pattern.of.condition(lookup, lambda name, text: code_of(stream, name, text), m)
+        rows.append(np.column_stack([closed.rows, np.full(m, p), condition.astype(np.int64)]))
+        facts.append(closed.facts)
+    if not rows:
+        return NOTHING
+    joined, values = np.concatenate(rows), np.concatenate(facts)
+    order = np.argsort(joined[:, 0], kind="stable")
+    return Closed(np.ascontiguousarray(joined[order]), np.ascontiguousarray(values[order]))

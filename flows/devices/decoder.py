@@ -1,0 +1,156 @@
+"""A raw batch into columns: the scanner for what is usual, the slow decoder for the rest, dead letters for the broken."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.devices.scanner import BOOL, ENUM, FLOAT, INT, Scanned, Scanner
+from flows.devices.slow_decoder import Refusal, SlowReading, decode_slowly
+from flows.devices.table import hash_of
+from flows.schema import DeadLetter
+from flows.streams import MS_PER_UNIT, Field, Stream
+from flows.topics.port import RawBatch
+
+_KINDS = {"float": FLOAT, "int": INT, "bool": BOOL, "enum": ENUM}
+
+
+class Readings(msgspec.Struct, frozen=True):
+    """Readings in the order of their messages.
+
+    `columns` float64 [fields, n] (NaN is missing), `at` and `appended` int64 ms, `message` int64 index into the raw
+    batch, device id `data[low:high]` with its hash; `dead` the dead letters, `refused` how many readings they cost.
+    """
+
+    fields: tuple[str, ...]
+    columns: NDArray[np.float64]
+    at: NDArray[np.int64]
+    appended: NDArray[np.int64]
+    message: NDArray[np.int64]
+    data: NDArray[np.uint8]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    dead: list[DeadLetter]
+    refused: int
+
+
+def value_of(batch: RawBatch, message: int) -> bytes:
+    """The bytes of one message of a batch."""
+    begin = int(batch.ends[message - 1]) if message else 0
+    return batch.data[begin : int(batch.ends[message])]
+
+
+def _scale(stream: Stream) -> tuple[int, int]:
+    """(multiply, divide) of whole numbers of the time unit to ms; multiply 0 for texts."""
+    if stream.time_unit == "rfc3339":
+        return 0, 1
+    factor = MS_PER_UNIT[stream.time_unit]
+    return (int(factor), 1) if factor >= 1 else (1, round(1 / factor))
+
+
+class Decoder:
+    """Decodes a stream's batches for the fields that some rule reads."""
+
+    def __init__(self, stream: Stream, fields: tuple[str, ...], max_bytes: int) -> None:
+        wanted = [stream.field(name) for name in fields]
+        self.fields: tuple[Field, ...] = tuple(f for f in wanted if f is not None)
+        self._stream = stream
+        self._max_bytes = max_bytes
+        multiply, divide = _scale(stream)
+        self._scanner = Scanner(
+            stream.key,
+            stream.time,
+            [(f.name, _KINDS[f.type], f.values) for f in self.fields],
+            multiply,
+            divide,
+        )
+
+    def decode(self, batch: RawBatch) -> Readings:
+        """All readings of a batch; never raises for what a device sent."""
+        data = np.frombuffer(batch.data, np.uint8)
+        scanned = self._scanner.scan(data, batch.ends)
+        sizes = np.diff(batch.ends, prepend=0)
+        scanned.ok[sizes > self._max_bytes] = 0
+        dead: list[DeadLetter] = []
+        readings, refused = self._assemble(batch, data, scanned, dead)
+        readings = self._within_range(batch, readings, dead)
+        return msgspec.structs.replace(readings, dead=dead, refused=refused)
+
+    def _assemble(
+        self, batch: RawBatch, data: NDArray[np.uint8], scanned: Scanned, dead: list[DeadLetter]
+    ) -> tuple[Readings, int]:
+        """Scanned rows, with those decoded slowly put in at their place."""
+        names = tuple(f.name for f in self.fields)
+        if scanned.ok.all():
+            n = len(batch.ends)
+            return Readings(
+                names, scanned.columns, scanned.at, batch.appended, np.arange(n), data,
+                scanned.low, scanned.high, scanned.hashes, dead, 0,
+            ), 0  # fmt: skip
+        slow: list[tuple[int, SlowReading]] = []
+        refused = 0
+        for message in np.flatnonzero(scanned.ok == 0).tolist():
+            value = value_of(batch, message)
+            found, refusals = decode_slowly(self._stream, self.fields, value, self._max_bytes)
+            slow += [(message, one) for one in found]
+            refused += len(refusals)
+            dead += [self._dead(batch, message, value, refusal) for refusal in refusals]
+        return self._merge(batch, data, scanned, slow), refused
+
+    def _merge(
+        self, batch: RawBatch, data: NDArray[np.uint8], scanned: Scanned, slow: list[tuple[int, SlowReading]]
+    ) -> Readings:
+        """Fast and slow rows in message order; a stable sort keeps an array's readings in theirs."""
+        fast = np.flatnonzero(scanned.ok)
+        message = np.concatenate([fast, np.array([m for m, _ in slow], np.int64)])
+        order = np.argsort(message, kind="stable")
+        devices = [one.device for _, one in slow]
+        ends = np.cumsum([len(data), *map(len, devices)])
+        if slow:
+            data = np.concatenate([data, np.frombuffer(b"".join(devices), np.uint8)])
+        columns = np.array([one.values for _, one in slow], np.float64).reshape(len(slow), len(self.fields)).T
+        hashes = np.array([hash_of(device) for device in devices], np.uint64)
+        return Readings(
+            fields=tuple(f.name for f in self.fields),
+            columns=np.ascontiguousarray(
+                np.concatenate([scanned.columns[:, fast], columns], axis=1)[:, order]
+            ),
+            at=np.concatenate([scanned.at[fast], np.array([one.at for _, one in slow], np.int64)])[order],
+            appended=batch.appended[message[order]],
+            message=message[order],
+            data=data,
+            low=np.concatenate([scanned.low[fast], ends[:-1]])[order],
+            high=np.concatenate([scanned.high[fast], ends[1:]])[order],
+            hashes=np.concatenate([scanned.hashes[fast], hashes])[order],
+            dead=[],
+            refused=0,
+        )
+
+    def _within_range(self, batch: RawBatch, readings: Readings, dead: list[DeadLetter]) -> Readings:
+        """Values that cannot be become missing, each with a copy to the dead letters."""
+        columns = readings.columns
+        for i, field in enumerate(self.fields):
+            column = columns[i]
+            outside = np.isinf(column)
+            if field.low is not None:
+                outside |= column < field.low
+            if field.high is not None:
+                outside |= column > field.high
+            for row in np.flatnonzero(outside).tolist():
+                message = int(readings.message[row])
+                refusal = Refusal("out_of_range", f"{field.name} is out of its range", False)
+                dead.append(self._dead(batch, message, value_of(batch, message), refusal))
+                column[row] = np.nan
+        return readings
+
+    def _dead(self, batch: RawBatch, message: int, value: bytes, refusal: Refusal) -> DeadLetter:
+        return DeadLetter(
+            topic=batch.topic,
+            partition=batch.partition,
+            offset=int(batch.offsets[message]),
+            reason=refusal.reason,
+            message=refusal.message,
+            value=value,
+        )

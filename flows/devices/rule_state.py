@@ -1,0 +1,287 @@
+"""The state of one rule in one shard: its parameters for the kernel, an index by device, and cells for the few in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.devices import kernel as k
+from flows.devices.conditions import Conditions, Numbers, Truths
+from flows.devices.windows import Closed, WindowState
+from flows.rules.model import Absence, Count, Pattern, Rule, Run, Trend, Window
+
+_FIRST_CELLS = 16
+_OUT_ROWS = 1024
+
+
+class Transitions(msgspec.Struct, frozen=True):
+    """Transitions in order: `rows` int64 [m, OUT], `facts` float64 [m, FACTS], `points` float64 [m, ring, 2]."""
+
+    rows: NDArray[np.int64]
+    facts: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+
+def _parameters(pattern: Pattern) -> tuple[list[int], float, int]:
+    """(the pattern's row for the kernel, the wanted rise, how many points it follows)."""
+    match pattern:
+        case Run(length=length, worsening=worsening, max_gap=gap):
+            over = worsening.over if worsening else 0
+            rise = worsening.rise if worsening else 0.0
+            return (
+                [k.RUN, length, 0, -1 if gap is None else gap, over, int(worsening is not None)],
+                rise,
+                over,
+            )
+        case Count(count=count, out_of=out_of, max_gap=gap):
+            return [k.COUNT, count, out_of, -1 if gap is None else gap, 0, 0], 0.0, 0
+        case Trend(over=over, rise=rise, max_gap=gap):
+            return [k.TREND, over, 0, -1 if gap is None else gap, over, 1], rise, over
+        case Window():
+            return [k.WINDOW, 0, 0, -1, 0, 0], 0.0, 0
+        case Absence():
+            return [k.ABSENCE, 0, 0, -1, 0, 0], 0.0, 0
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What one rule needs of a batch: per pattern `holds` int8 [p, n], `values` [p, n]; `clears`, `severer`, `milder`."""
+
+    holds: Truths
+    values: Numbers
+    clears: Truths
+    severer: Truths
+    milder: Truths
+
+    def rows(self, rows: slice) -> Asked:
+        """The same of some rows."""
+        return Asked(
+            np.ascontiguousarray(self.holds[:, rows]),
+            np.ascontiguousarray(self.values[:, rows]),
+            self.clears[rows],
+            np.ascontiguousarray(self.severer[:, rows]),
+            np.ascontiguousarray(self.milder[:, rows]),
+        )
+
+
+def _followed(pattern: Pattern) -> str | None:
+    """The field whose values a pattern keeps as evidence."""
+    if isinstance(pattern, Run):
+        return pattern.worsening.field if pattern.worsening else None
+    return pattern.field if isinstance(pattern, Trend | Window) else None
+
+
+def ask(rule: Rule, conditions: Conditions, n: int) -> Asked:
+    """Evaluate all of a rule's conditions on one batch."""
+    holds: list[Truths] = []
+    values: list[Numbers] = []
+    missing = np.full(n, np.nan)
+    for pattern in rule.patterns:
+        match pattern:
+            case Run(of=of) | Count(of=of):
+                holds.append(conditions.truths(of))
+            case Trend(field=field, of=of):
+                holds.append(conditions.known(field, of))
+            case Window() | Absence():
+                holds.append(conditions.unknown)
+        followed = _followed(pattern)
+        values.append(conditions.numbers(followed) if followed else missing)
+    levels = rule.severities
+    return Asked(
+        np.ascontiguousarray(np.stack(holds)),
+        np.ascontiguousarray(np.stack(values)),
+        conditions.truths(rule.clear.of) if rule.clear else conditions.unknown,
+        np.stack(
+            [conditions.truths(s.when) if s.when else conditions.unknown for s in levels]
+            or [conditions.unknown]
+        ),
+        np.stack(
+            [conditions.truths(s.clear) if s.clear else conditions.unknown for s in levels]
+            or [conditions.unknown]
+        ),
+    )
+
+
+class RuleState:
+    """One rule's episodes and patterns under way; `index` int32 by slot is the cell, or -1."""
+
+    def __init__(self, rule: Rule, lateness: int) -> None:
+        self.rule = rule
+        rows = [_parameters(pattern) for pattern in rule.patterns]
+        self.ring = max((points for _, _, points in rows), default=0)
+        self._patterns = np.array([row for row, _, _ in rows], np.int64).reshape(len(rows), k.PATTERN)
+        self._rises = np.array([rise for _, rise, _ in rows], np.float64)
+        absence = next((p for p in rule.patterns if isinstance(p, Absence)), None)
+        self.absent_after = absence.after if absence else -1
+        self._rule = np.array(
+            [
+                rule.clear.run if rule.clear else 0,
+                -1 if rule.ends_silent is None else rule.ends_silent,
+                self.absent_after,
+                len(rule.severities),
+            ],
+            np.int64,
+        )
+        self.windows = {
+            i: WindowState(p, lateness) for i, p in enumerate(rule.patterns) if isinstance(p, Window)
+        }
+        self.held_since = -1
+        self.index = np.empty(0, np.int32)
+        self._allocate(_FIRST_CELLS)
+        self._out = np.empty((_OUT_ROWS, k.OUT), np.int64)
+        self._facts = np.empty((_OUT_ROWS, k.FACTS))
+        self._points = np.empty((_OUT_ROWS, self.ring, 2))
+        self._made = np.zeros(1, np.int64)
+
+    def _allocate(self, capacity: int) -> None:
+        """Empty cells, all free."""
+        n = len(self.rule.patterns)
+        self.cells = np.zeros((capacity, k.CELL), np.int64)
+        self.cells[:, k.OWNER] = -1
+        self.tallies = np.zeros((capacity, n, k.TALLY), np.int64)
+        self.points = np.zeros((capacity, n, self.ring, 2))
+        self._list_free()
+
+    def _list_free(self) -> None:
+        """Write down anew which cells are free; the lowest is used first."""
+        free = np.flatnonzero(self.cells[:, k.OWNER] < 0)[::-1]
+        self._free = np.zeros(len(self.cells) + 1, np.int64)
+        self._free[0] = len(free)
+        self._free[1 : len(free) + 1] = free
+
+    def _more_cells(self) -> None:
+        """Half as many cells again."""
+        more = max(_FIRST_CELLS, len(self.cells) // 2)
+        cells = np.zeros((more, k.CELL), np.int64)
+        cells[:, k.OWNER] = -1
+        self.cells = np.concatenate([self.cells, cells])
+        self.tallies = np.concatenate([self.tallies, np.zeros((more, *self.tallies.shape[1:]), np.int64)])
+        self.points = np.concatenate([self.points, np.zeros((more, *self.points.shape[1:]))])
+        self._list_free()
+
+    def make_room(self, devices: int) -> None:
+        """Have an index for each of so many devices."""
+        have = len(self.index)
+        if devices > have:
+            more = max(devices, have * 9 // 8) - have
+            self.index = np.concatenate([self.index, np.full(more, -1, np.int32)])
+        for windows in self.windows.values():
+            windows.make_room(devices)
+
+    def _drive(self, total: int, run: Callable[[int], int]) -> Transitions | None:
+        """Run a kernel until it has done all, making room when it asks, and gather the transitions."""
+        found: list[Transitions] = []
+        done = 0
+        while done < total:
+            done = run(done)
+            made = int(self._made[0])
+            if made:
+                found.append(
+                    Transitions(
+                        self._out[:made].copy(), self._facts[:made].copy(), self._points[:made].copy()
+                    )
+                )
+                self._made[0] = 0
+            if done < total and self._free[0] < k.ROOM:
+                self._more_cells()
+        if not found:
+            return None
+        if len(found) == 1:
+            return found[0]
+        return Transitions(
+            np.concatenate([t.rows for t in found]),
+            np.concatenate([t.facts for t in found]),
+            np.concatenate([t.points for t in found]),
+        )
+
+    def follow(
+        self,
+        slots: NDArray[np.int32],
+        at: NDArray[np.int64],
+        previous: NDArray[np.int64],
+        status: NDArray[np.uint8],
+        asked: Asked,
+        closed: Closed,
+    ) -> Transitions | None:
+        """Take one segment's rows and the windows that they closed (`closed.rows`: row, slot, pattern, condition)."""
+        cursor = np.zeros(1, np.int64)
+        return self._drive(
+            len(slots),
+            lambda start: k.follow_rows(
+                start, slots, at, previous, status,
+                self._patterns, self._rises, self._rule,
+                asked.holds, asked.values, asked.clears, asked.severer, asked.milder,
+                closed.rows, closed.facts, cursor,
+                self.index, self.cells, self.tallies, self.points, self._free,
+                self._out, self._facts, self._points, self._made,
+            ),
+        )  # fmt: skip
+
+    def follow_closed(self, closed: Closed) -> Transitions | None:
+        """Take windows that the shard's clock closed."""
+        cursor = np.zeros(1, np.int64)
+        return self._drive(
+            1,
+            lambda _: k.follow_closed(
+                closed.rows, closed.facts, cursor, self._rule,
+                self.index, self.cells, self.tallies, self.points, self._free,
+                self._out, self._facts, self._points, self._made,
+            ),
+        )  # fmt: skip
+
+    def end_silent(self, clock: int, clocks: NDArray[np.int64]) -> Transitions | None:
+        """Let episodes of devices that have been silent too long lapse."""
+        if self.rule.ends_silent is None:
+            return None
+        return self._drive(
+            len(self.cells),
+            lambda start: k.end_silent(
+                start, clock, clocks, self._rule,
+                self.index, self.cells, self.tallies, self.points, self._free,
+                self._out, self._facts, self._points, self._made,
+            ),
+        )  # fmt: skip
+
+    def count_absent(
+        self, clock: int, clocks: NDArray[np.int64], count: int, live_within: int
+    ) -> tuple[int, int]:
+        """(live devices, those of them overdue and not yet raised)."""
+        live, overdue = k.count_absent(clock, clocks, count, self.absent_after, live_within, self.index)
+        return int(live), int(overdue)
+
+    def raise_absent(self, clock: int, clocks: NDArray[np.int64], count: int) -> Transitions | None:
+        """Raise the absences that the shard's clock brings."""
+        return self._drive(
+            count,
+            lambda start: k.raise_absent(
+                start, clock, clocks, count, self._rule,
+                self.index, self.cells, self.tallies, self.points, self._free,
+                self._out, self._facts, self._points, self._made,
+            ),
+        )  # fmt: skip
+
+    def used(self) -> NDArray[np.int64]:
+        """The cells in use."""
+        return np.flatnonzero(self.cells[:, k.OWNER] >= 0)
+
+    def put(self, cells: NDArray[np.int64], tallies: NDArray[np.int64], points: NDArray[np.float64]) -> None:
+        """Take over cells (those of a snapshot, or of an older version of the rule) into an empty state."""
+        self._allocate(max(_FIRST_CELLS, len(cells) + len(cells) // 4))
+        self.cells[: len(cells)] = cells
+        self.tallies[: len(cells)] = tallies
+        self.points[: len(cells)] = points
+        self.index[cells[:, k.OWNER]] = np.arange(len(cells), dtype=np.int32)
+        self._list_free()
+
+    def nbytes(self) -> int:
+        """Bytes held in memory by state."""
+        own = (
+            self.index.nbytes
+            + self.cells.nbytes
+            + self.tallies.nbytes
+            + self.points.nbytes
+            + self._free.nbytes
+        )
+        return own + sum(w.nbytes() for w in self.windows.values())

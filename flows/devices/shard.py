@@ -1,0 +1,381 @@
+"""One shard: the devices of one partition of one stream, their rules, and what is to be said of them.
+
+A plain object: raw batches and things in, alarms, dead letters and accounts out, snapshots as bytes. What it says
+does not depend on how the messages were cut into batches: whatever only the shard's clock ends is ended at fixed
+ticks of that clock, just after the reading that moved it past one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.devices import kernel as k
+from flows.devices.alarms import Cause, Place, build_alarm, removed
+from flows.devices.attributes import Attributes
+from flows.devices.causes import Causes
+from flows.devices.cells import keep_episodes, restore_rule, save_rule
+from flows.devices.closings import closings
+from flows.devices.conditions import Conditions
+from flows.devices.decoder import Decoder, Readings, value_of
+from flows.devices.rule_state import Asked, RuleState, Transitions, ask
+from flows.devices.shard_state import (
+    FORMAT,
+    Counts,
+    ShardState,
+    decode_state,
+    encode_state,
+    pack_clocks,
+    pack_lengths,
+    unpack_clocks,
+    unpack_lengths,
+)
+from flows.devices.silence import absences
+from flows.devices.table import DeviceTable
+from flows.devices.ticks import running_clock, segments, tick_of
+from flows.devices.windows import Closed
+from flows.rules.model import RuleSet
+from flows.schema import Account, Alarm, DeadLetter
+from flows.streams import Stream
+from flows.topics.port import Message, RawBatch
+
+_RECENT = 32
+_LONG_AGO = -(1 << 62)
+
+
+class RuleSets(Protocol):
+    """Where a shard takes rule sets from."""
+
+    @property
+    def newest(self) -> RuleSet:
+        """The set in force."""
+        ...
+
+    def get(self, number: int) -> RuleSet:
+        """A set by its number; raises when the topic no longer holds it."""
+        ...
+
+
+class ShardPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Which shard this is, and what it is told: `stale_after` in ms, `max_bytes` of a message."""
+
+    tenant: str
+    stream: Stream
+    partition: int
+    partitions: int
+    stale_after: int = 900_000
+    max_bytes: int = 1_048_576
+
+
+class ShardOutput(msgspec.Struct):
+    """What a batch brought; `counts` are of this batch, `misplaced` a device whose key belongs to another partition."""
+
+    alarms: list[Alarm] = []
+    dead: list[DeadLetter] = []
+    accounts: list[Account] = []
+    counts: Counts = msgspec.field(default_factory=Counts)
+    misplaced: str | None = None
+
+
+class Shard:
+    """The state of one shard under one rule set; a new set is taken up with the first batch after a snapshot."""
+
+    def __init__(self, place: ShardPlace, rule_sets: RuleSets, resume: bytes | None = None) -> None:
+        self._place, self._stream, self._rule_sets = place, place.stream, rule_sets
+        self._counts = Counts()
+        self._greatest_event = self._greatest_append = self._swept = 0
+        state = (
+            None if resume is None else decode_state(resume, f"shard {place.stream.name}/{place.partition}")
+        )
+        if state is None:
+            self._table, self._clocks = DeviceTable(), np.empty(0, np.int64)
+            self._recent = np.empty((0, 0), np.int64)
+            self._set = rule_sets.newest
+            self._next = self._set.number
+        else:
+            self._table = DeviceTable(state.ids, unpack_lengths(state.lengths))
+            self._clocks = unpack_clocks(state.clock_base, state.clocks, state.wide_clocks)
+            recent = np.frombuffer(state.recent, np.int64)
+            self._recent = recent.reshape(len(self._clocks), state.recent_size).copy()
+            self._counts = state.counts
+            self._greatest_event, self._greatest_append = state.greatest_event, state.greatest_append
+            self._swept = state.swept
+            self._set = rule_sets.get(state.rule_set)
+            self._next = state.next_rule_set
+        self._attributes = Attributes(self._stream)
+        self._rules: list[RuleState] = []
+        self._use({})
+        for saved in state.rules if state else ():
+            for rule_state in self._rules:
+                if rule_state.rule.name == saved.rule:
+                    restore_rule(rule_state, saved)
+        self._make_room()
+
+    # -- rule sets ------------------------------------------------------------------------------------------------
+
+    def _use(self, old: dict[str, RuleState]) -> None:
+        """Build what the set in force needs, keeping the state of rules that mean the same."""
+        rules = self._set.for_stream(self._stream.name)
+        self._rules = []
+        for rule in rules:
+            before = old.get(rule.name)
+            if before is not None and before.rule.fingerprint == rule.fingerprint:
+                before.rule = rule
+                self._rules.append(before)
+                continue
+            fresh = RuleState(rule, self._stream.lateness)
+            fresh.make_room(self._table.count)
+            if before is not None:
+                keep_episodes(fresh, before)
+            self._rules.append(fresh)
+        reads = sorted({name for rule in rules for name in rule.reads})
+        self._decoder = Decoder(self._stream, tuple(reads), self._place.max_bytes)
+        self._tick = tick_of(rules)
+        size = _RECENT if self._stream.lateness > 0 and any(s.windows for s in self._rules) else 0
+        if self._recent.shape[1] != size:
+            self._recent = np.full((len(self._recent), size), _LONG_AGO, np.int64)
+
+    def _take_up(self, out: ShardOutput) -> None:
+        """Use the set that the last snapshot named; episodes of rules that are gone lapse."""
+        if self._next == self._set.number:
+            return
+        self._set = self._rule_sets.get(self._next)
+        old = {state.rule.name: state for state in self._rules}
+        self._use(old)
+        kept = {state.rule.name for state in self._rules}
+        for state in old.values():
+            if state.rule.name not in kept:
+                under_way = state.cells[
+                    (state.cells[:, k.OWNER] >= 0) & (state.cells[:, k.STATE] == k.ACTIVE)
+                ]
+                lapses = removed(under_way, self._clock())
+                self._say(state, lapses, None, 0, out, reason="rule removed")
+
+    # -- what comes in --------------------------------------------------------------------------------------------
+
+    def on_epoch(self) -> ShardOutput:
+        """An epoch is on disk: say what was taken in it, and take up a newer rule set."""
+        out = ShardOutput()
+        c = self._counts
+        if c.first >= 0:
+            out.accounts.append(
+                Account(
+                    topic=self._stream.topic, partition=self._place.partition, first=c.first, next=c.next,
+                    messages=c.messages, taken=c.taken, late=c.late, duplicate=c.duplicate, future=c.future, dead=c.dead,
+                )
+            )  # fmt: skip
+            self._counts = Counts()
+        self._take_up(out)
+        return out
+
+    def on_things(self, messages: Sequence[Message]) -> list[DeadLetter]:
+        """Take what `things` says of devices of this shard; returns what was not understood."""
+        keyed = [m for m in messages if m.key]
+        slots = [self._table.slot_of(m.key) for m in keyed if m.key]
+        self._make_room()
+        wrong = self._attributes.take(slots, [m.value for m in keyed])
+        return [
+            DeadLetter(
+                topic=m.topic, partition=m.partition, offset=m.offset, reason="not_json",
+                message="the attributes are not a JSON object", value=m.value or b"", key=m.key,
+            )
+            for m in (keyed[i] for i in wrong)
+        ]  # fmt: skip
+
+    def on_readings(self, batch: RawBatch) -> ShardOutput:
+        """Take a raw batch; never raises for what a device sent."""
+        out = ShardOutput()
+        readings = self._decoder.decode(batch)
+        out.dead += readings.dead
+        slots, misplaced = self._slots(readings)
+        out.misplaced = misplaced
+        n = len(readings.at)
+        status = np.where(readings.at > readings.appended + self._stream.max_ahead, k.FUTURE, k.TAKEN).astype(
+            np.uint8
+        )
+        if n:
+            self._follow(batch, readings, slots, status, out)
+        self._count(batch, readings, status, out)
+        return out
+
+    def _slots(self, readings: Readings) -> tuple[NDArray[np.int32], str | None]:
+        """Each row's slot; and the first new device that another partition should have."""
+        before = self._table.count
+        ok = np.ones(len(readings.at), np.uint8)
+        slots = self._table.slots(readings.data, readings.low, readings.high, readings.hashes, ok)
+        self._make_room()
+        found = self._table.first_misplaced(before, self._place.partitions, self._place.partition)
+        return slots, self._table.device(found) if found >= 0 else None
+
+    def _follow(
+        self,
+        batch: RawBatch,
+        readings: Readings,
+        slots: NDArray[np.int32],
+        status: NDArray[np.uint8],
+        out: ShardOutput,
+    ) -> None:
+        """Drive all rules over the rows, stopping at each tick of the shard's clock."""
+        events = np.where(status == k.FUTURE, 0, readings.at)
+        clock = running_clock(events, readings.appended, self._greatest_event, self._greatest_append)
+        conditions = Conditions(self._stream, len(slots), lambda name: self._column(readings, slots, name))
+        asked = [ask(state.rule, conditions, len(slots)) for state in self._rules]
+        causes = Causes(self._stream, batch, readings)
+        previous = np.empty(len(slots), np.int64)
+        for start, stop, boundary in segments(clock, self._tick, self._swept):
+            rows = slice(start, stop)
+            k.accept(readings.at[rows], slots[rows], self._clocks, status[rows], previous[rows], self._recent)
+            for state, wanted in zip(self._rules, asked, strict=True):
+                piece = wanted if stop - start == len(slots) else wanted.rows(rows)
+                closed = self._windows(state, piece, slots[rows], readings.at[rows], status[rows])
+                found = state.follow(
+                    slots[rows], readings.at[rows], previous[rows], status[rows], piece, closed
+                )
+                self._say(state, found, causes, start, out)
+            if boundary is not None:
+                self._sweep(boundary, out)
+        self._greatest_event = max(self._greatest_event, int(events.max()))
+        self._greatest_append = max(self._greatest_append, int(readings.appended.max()))
+
+    def _column(self, readings: Readings, slots: NDArray[np.int32], name: str) -> NDArray[np.float64]:
+        """A column of a batch by the name that expressions use."""
+        if name.startswith("device."):
+            return self._attributes.column(name.removeprefix("device."), slots)
+        return readings.columns[readings.fields.index(name)]
+
+    def _windows(
+        self,
+        state: RuleState,
+        asked: Asked,
+        slots: NDArray[np.int32],
+        at: NDArray[np.int64],
+        status: NDArray[np.uint8],
+    ) -> Closed:
+        """Take rows into a rule's windows and return those that they closed."""
+        return closings(
+            state,
+            self._stream,
+            self._attributes,
+            lambda p, pattern, windows: windows.take(
+                slots, at, status, asked.values[p] if pattern.field else np.zeros(len(slots))
+            ),
+        )
+
+    def _sweep(self, clock: int, out: ShardOutput) -> None:
+        """End what only the shard's clock ends."""
+        self._swept = clock
+        count = self._table.count
+        for state in self._rules:
+            if state.windows:
+                closed = closings(
+                    state,
+                    self._stream,
+                    self._attributes,
+                    lambda _p, _pattern, windows: windows.sweep(clock, count),
+                )
+                self._say(state, state.follow_closed(closed), None, 0, out)
+            self._say(state, state.end_silent(clock, self._clocks), None, 0, out)
+            if state.absent_after >= 0:
+                found, alarm = absences(state, clock, self._clocks, count, self._alarm_place())
+                out.alarms += alarm
+                self._say(state, found, None, 0, out)
+
+    # -- what goes out --------------------------------------------------------------------------------------------
+
+    def _say(
+        self,
+        state: RuleState,
+        found: Transitions | None,
+        causes: Causes | None,
+        start: int,
+        out: ShardOutput,
+        reason: str | None = None,
+    ) -> None:
+        """Turn transitions into alarms; `start` is the batch row of the segment's first."""
+        if found is None:
+            return
+        place = self._alarm_place()
+        for i in range(len(found.rows)):
+            row, slot = int(found.rows[i, k.ROW]), int(found.rows[i, k.SLOT])
+            cause = causes.of(start + row) if causes is not None and row >= 0 else Cause()
+            attributes = self._attributes.of(state.rule.attributes, slot)
+            why = reason or ("silent" if found.rows[i, k.TRANSITION] == k.LAPSED else None)
+            device = self._table.device(slot)
+            out.alarms.append(build_alarm(state.rule, place, found, i, device, attributes, cause, why))
+
+    def _alarm_place(self) -> Place:
+        place = self._place
+        return Place(place.tenant, self._set.number, self._stream.name, place.partition, place.stale_after)
+
+    def _count(
+        self, batch: RawBatch, readings: Readings, status: NDArray[np.uint8], out: ShardOutput
+    ) -> None:
+        """Count what became of each reading, and keep the future ones as dead letters."""
+        n = np.bincount(status, minlength=5)
+        late = int(n[k.LATE] + n[k.LATE_IN_WINDOW])
+        out.counts = Counts(
+            int(batch.offsets[0]), int(batch.offsets[-1]) + 1, len(batch.offsets),
+            int(n[k.TAKEN]), late, int(n[k.DUPLICATE]), int(n[k.FUTURE]), readings.refused,
+        )  # fmt: skip
+        self._counts = self._counts.plus(out.counts)
+        for row in np.flatnonzero(status == k.FUTURE).tolist():
+            message = int(readings.message[row])
+            out.dead.append(
+                DeadLetter(
+                    topic=batch.topic, partition=batch.partition, offset=int(batch.offsets[message]), reason="future",
+                    message=f"more than {self._stream.max_ahead} ms ahead of its append time",
+                    value=value_of(batch, message),
+                )
+            )  # fmt: skip
+
+    # -- state ----------------------------------------------------------------------------------------------------
+
+    def _clock(self) -> int:
+        return min(self._greatest_event, self._greatest_append)
+
+    def _make_room(self) -> None:
+        """Have a place for every device in all that is kept by slot."""
+        devices = self._table.count
+        if devices > len(self._clocks):
+            more = max(devices, len(self._clocks) * 9 // 8) - len(self._clocks)
+            self._clocks = np.concatenate([self._clocks, np.full(more, -1, np.int64)])
+            recent = np.full((more, self._recent.shape[1]), _LONG_AGO, np.int64)
+            self._recent = np.concatenate([self._recent, recent])
+        self._attributes.make_room(devices)
+        for state in self._rules:
+            state.make_room(devices)
+
+    def snapshot(self) -> bytes:
+        """All state as immutable bytes, and the number of the rule set that the next epoch uses."""
+        self._next = self._rule_sets.newest.number
+        ids, offsets = self._table.contents()
+        base, clocks, wide = pack_clocks(self._clocks[: self._table.count])
+        return encode_state(
+            ShardState(
+                FORMAT, self._set.number, self._next, ids, pack_lengths(offsets), base, clocks, wide,
+                self._greatest_event, self._greatest_append, self._swept,
+                self._recent[: self._table.count].tobytes(),
+                self._recent.shape[1],
+                self._counts,
+                tuple(save_rule(state) for state in self._rules),
+            )
+        )  # fmt: skip
+
+    @property
+    def devices(self) -> int:
+        """How many devices this shard knows."""
+        return self._table.count
+
+    @property
+    def clock(self) -> int:
+        """The shard's clock, ms."""
+        return self._clock()
+
+    def nbytes(self) -> int:
+        """Bytes of state held in memory."""
+        own = self._table.nbytes() + self._clocks.nbytes + self._recent.nbytes + self._attributes.nbytes()
+        return own + sum(state.nbytes() for state in self._rules)

@@ -1,0 +1,67 @@
+"""Ids that come out the same every time, and the hash that says which partition a key belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+_MASK = 0xFFFFFFFF
+
+
+def _digest(*parts: object) -> str:
+    """24 hexadecimal digits over the parts; parts are length-prefixed, so no two lists collide by joining."""
+    digest = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        raw = str(part).encode()
+        digest.update(len(raw).to_bytes(4, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def episode_id(tenant: str, rule: str, subject: str, opened_at: int) -> str:
+    """The id of an episode: its rule, its subject and the event time (ms) of the reading that opened it."""
+    return _digest("episode", tenant, rule, subject, opened_at)
+
+
+def transition_id(episode: str, number: int) -> str:
+    """The id of the `number`-th transition (from 1) of an episode, which is also its alarm's id."""
+    return f"{episode}.{number}"
+
+
+def event_decision_id(tenant: str, source: str, event: str, rule: str) -> str:
+    """The id of what a customer rule decides on an event, which CloudEvents identifies by source and id."""
+    return _digest("decision", tenant, source, event, rule)
+
+
+def action_id(decision: str, name: str) -> str:
+    """The id of an action, and its idempotency key: the decision it comes from and the action's name."""
+    return _digest("action", decision, name)
+
+
+def token(kind: str, value: str, key: bytes) -> str:
+    """`kind:` and the HMAC-SHA256 (RFC 2104) of a normalised identifier, so that no flow ever holds the value."""
+    mac = hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+    return f"{kind}:{mac[:32]}"
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's murmur2 (seed 0x9747b28c) of a key, as an unsigned 32-bit number."""
+    length = len(data)
+    h = (0x9747B28C ^ length) & _MASK
+    whole = length & ~3
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i : i + 4], "little")
+        k = (k * 0x5BD1E995) & _MASK
+        k ^= k >> 24
+        h = ((h * 0x5BD1E995) & _MASK) ^ ((k * 0x5BD1E995) & _MASK)
+    if length & 3:
+        h ^= int.from_bytes(data[whole:], "little")
+        h = (h * 0x5BD1E995) & _MASK
+    h ^= h >> 13
+    h = (h * 0x5BD1E995) & _MASK
+    return h ^ (h >> 15)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition (from 0) that Kafka's default partitioner gives a key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,60 @@
+"""Stream declarations (`streams.yaml`): what a reading of each kind looks like, and what is believed of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FieldType = Literal["float", "int", "bool", "enum", "text"]
+TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d", "rfc3339"]
+
+MS_PER_UNIT: dict[str, float] = {
+    "ns": 1e-6,
+    "us": 1e-3,
+    "ms": 1.0,
+    "s": 1e3,
+    "min": 60e3,
+    "h": 3600e3,
+    "d": 86400e3,
+}
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement: in conditions a float is itself, a bool 0 or 1, an enum its place among `values`.
+
+    A value outside [`low`, `high`] becomes missing, with a copy to the dead letters. `text` is evidence only.
+    """
+
+    name: str
+    type: FieldType
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared kind of reading; `lateness`, `max_ahead` in ms; `key` and `time` name the fields of device and time.
+
+    `attributes` are what `things` may say of a device and rules may read as `device.<name>`.
+    """
+
+    name: str
+    topic: str
+    key: str
+    time: str
+    time_unit: TimeUnit = "ms"
+    lateness: int = 0
+    max_ahead: int = 300_000
+    fields: tuple[Field, ...] = ()
+    attributes: tuple[Field, ...] = ()
+    things: str = "things"
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name, or None."""
+        return next((f for f in self.fields if f.name == name), None)
+
+    def attribute(self, name: str) -> Field | None:
+        """The device attribute of that name, or None."""
+        return next((a for a in self.attributes if a.name == name), None)
