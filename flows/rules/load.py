@@ -1,0 +1,224 @@
+"""Loading a whole configuration: streams, rules, purposes and profile, from files or from plain data.
+
+Both ways go through the same readers, so that a set published on a topic means what its files meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flows.documents import Located, Mistakes, locate, read_file
+from flows.fields import did_you_mean
+from flows.rules.declarations import read_profile, read_purposes
+from flows.rules.model import Aggregate, Purpose, Rule, RuleSet
+from flows.rules.reader import Surroundings, read_rule
+from flows.settings import Settings
+from flows.stream_files import read_streams
+from flows.streams import Stream
+
+MAX_RULES = 10_000
+
+
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
+    """What the files say as plain data; `rules` is by file name."""
+
+    streams: dict[str, Any]
+    rules: dict[str, Any]
+    purposes: dict[str, Any]
+    profile: dict[str, Any]
+
+    def fingerprint(self) -> str:
+        """24 hexadecimal digits over everything but comments, layout and the order of the files."""
+        rules = sorted(self.rules.items())
+        plain = msgspec.json.encode([self.streams, rules, self.purposes, self.profile])
+        return hashlib.blake2b(plain, digest_size=12).hexdigest()
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked configuration: streams and purposes by name, rules by name in order, and the plain documents."""
+
+    streams: dict[str, Stream]
+    rules: tuple[Rule, ...]
+    purposes: dict[str, Purpose]
+    profile: tuple[Aggregate, ...]
+    documents: Documents
+
+    def rule_set(self, tenant: str, number: int = 0) -> RuleSet:
+        """The configuration as a rule set with a number (0: not published)."""
+        return RuleSet(
+            number=number,
+            tenant=tenant,
+            rules=self.rules,
+            purposes=self.purposes,
+            profile=self.profile,
+            streams=self.streams,
+            fingerprint=self.documents.fingerprint(),
+        )
+
+
+def load_configuration(settings: Settings) -> Configuration:
+    """Everything the settings name; raises RulesWrong with all mistakes of all files.
+
+    The purposes and the profile may be missing as long as the settings keep their default names.
+    """
+    mistakes = Mistakes()
+    streams_file = settings.path(settings.streams)
+    streams = read_file(streams_file, str(streams_file), mistakes)
+    purposes = _optional(settings, "purposes", mistakes)
+    profile = _optional(settings, "profile", mistakes)
+    rules = _read_folder(settings.path(settings.rules), mistakes)
+    return _compile(streams, rules, purposes, profile, mistakes)
+
+
+def load_rules(
+    folder: Path,
+    streams: Mapping[str, Stream],
+    purposes: Mapping[str, Purpose],
+    profile: tuple[Aggregate, ...] = (),
+) -> tuple[Rule, ...]:
+    """The rules of a folder by name, one `.yaml` file a rule; raises RulesWrong with all mistakes of all files."""
+    mistakes = Mistakes()
+    documents = _read_folder(folder, mistakes)
+    rules = _read_rules(documents, Surroundings(streams, purposes, profile), mistakes)
+    mistakes.raise_any()
+    return rules
+
+
+def compile_document(
+    plain: Mapping[str, Any],
+    streams: Mapping[str, Stream],
+    purposes: Mapping[str, Purpose],
+    profile: tuple[Aggregate, ...] = (),
+    file: str = "",
+) -> Rule:
+    """One rule of plain data; raises RulesWrong."""
+    mistakes = Mistakes()
+    rules = _read_rules({file: locate(dict(plain), file)}, Surroundings(streams, purposes, profile), mistakes)
+    mistakes.raise_any()
+    return rules[0]
+
+
+def compile_documents(documents: Documents, name: str = "") -> Configuration:
+    """A whole configuration of plain data; `name` stands before each file in findings. Raises RulesWrong."""
+    return _compile(
+        locate(documents.streams, f"{name}streams"),
+        {file: locate(plain, f"{name}{file}") for file, plain in documents.rules.items()},
+        locate(documents.purposes, f"{name}purposes"),
+        locate(documents.profile, f"{name}profile"),
+        Mistakes(),
+    )
+
+
+def _compile(
+    streams_at: Located | None,
+    rules_at: dict[str, Located],
+    purposes_at: Located | None,
+    profile_at: Located | None,
+    mistakes: Mistakes,
+) -> Configuration:
+    """Read all documents against each other."""
+    streams = {} if streams_at is None else read_streams(streams_at, mistakes)
+    purposes = {} if purposes_at is None else read_purposes(purposes_at, mistakes)
+    profile = () if profile_at is None else read_profile(profile_at, mistakes)
+    rules = _read_rules(rules_at, Surroundings(streams, purposes, profile), mistakes)
+    _check_references(rules_at, purposes_at, profile_at, mistakes)
+    mistakes.raise_any()
+    documents = Documents(
+        streams=_plain(streams_at),
+        rules={file: at.plain() for file, at in rules_at.items()},
+        purposes=_plain(purposes_at),
+        profile=_plain(profile_at),
+    )
+    return Configuration(
+        streams=streams, rules=rules, purposes=purposes, profile=profile, documents=documents
+    )
+
+
+def _plain(at: Located | None) -> dict[str, Any]:
+    """A document as plain data."""
+    return {} if at is None else at.plain()
+
+
+def _optional(settings: Settings, name: str, mistakes: Mistakes) -> Located | None:
+    """A file that may be missing under its default name."""
+    given = getattr(settings, name)
+    path = settings.path(given)
+    if given == getattr(Settings(), name) and not path.exists():
+        return locate({"purposes" if name == "purposes" else "values": {}}, str(path))
+    return read_file(path, str(path), mistakes)
+
+
+def _read_folder(folder: Path, mistakes: Mistakes) -> dict[str, Located]:
+    """The documents of a folder by file name."""
+    if not folder.is_dir():
+        at = Located(None, str(folder))
+        mistakes.add(
+            at, "the folder of the rules does not exist", "Create it, or set `rules` in telltale.toml."
+        )
+        return {}
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    if len(files) > MAX_RULES:
+        mistakes.add(Located(None, str(folder)), f"more than {MAX_RULES} rules", "Remove some.")
+        return {}
+    found = {path.name: read_file(path, str(path), mistakes) for path in files if path.name[0] != "."}
+    return {name: at for name, at in found.items() if at is not None}
+
+
+def _read_rules(
+    documents: Mapping[str, Located], around: Surroundings, mistakes: Mistakes
+) -> tuple[Rule, ...]:
+    """The rules by name; two of one name are refused, because episodes hang on it."""
+    found: dict[str, Rule] = {}
+    for at in documents.values():
+        rule = read_rule(at, around, mistakes)
+        if rule is None:
+            continue
+        if rule.name in found:
+            message = f"the rule {rule.name!r} stands in {found[rule.name].file} already"
+            mistakes.add(at, message, "Give each rule a name of its own.", key="rule")
+            continue
+        found[rule.name] = rule
+    return tuple(found[name] for name in sorted(found))
+
+
+def _check_references(
+    rules: Mapping[str, Located], purposes: Located | None, profile: Located | None, mistakes: Mistakes
+) -> None:
+    """Rules that purposes and aggregates name must exist, even when they are wrong themselves."""
+    known = [name for at in rules.values() if (name := _text_at(at, "rule"))]
+    for purpose in _below(purposes, "purposes"):
+        listed = _below_value(purpose, "rules")
+        for item in listed.value if listed is not None and isinstance(listed.value, list) else []:
+            _check_rule(item, known, mistakes)
+    for aggregate in _below(profile, "values"):
+        alarm = _below_value(aggregate, "alarm")
+        if alarm is not None:
+            _check_rule(alarm, known, mistakes)
+
+
+def _check_rule(at: Located, known: list[str], mistakes: Mistakes) -> None:
+    """One name of a rule."""
+    if isinstance(at.value, str) and at.value not in known:
+        mistakes.add(at, f"there is no rule {at.value!r}", did_you_mean(at.value, known))
+
+
+def _below_value(at: Located, name: str) -> Located | None:
+    """A field of a mapping, if it is one."""
+    return at.value.get(name) if isinstance(at.value, dict) else None
+
+
+def _below(at: Located | None, name: str) -> list[Located]:
+    """The entries of the mapping under a field."""
+    entries = None if at is None else _below_value(at, name)
+    return list(entries.value.values()) if entries is not None and isinstance(entries.value, dict) else []
+
+
+def _text_at(at: Located, name: str) -> str:
+    """A text of a mapping, or nothing."""
+    value = _below_value(at, name)
+    return value.value if value is not None and isinstance(value.value, str) else ""
