@@ -1,9 +1,9 @@
 """The input step `published`: at a start it hands out again what was published and may be forgotten.
 
-Its snapshot is the end of the partition as seen then. A source snapshots an epoch before any worker handles
-an item of the next, so everything published later lies behind that mark; an older mark is as safe, for numbers
-tell what the state holds already. At a start all behind the mark comes in one batch of the first epoch, while
-every other source is silent (see `gate`).
+Its snapshot is the end of the partition as seen then. A source snapshots an epoch before any worker
+handles an item of the next, so everything published later lies behind that mark; an older mark is as
+safe, for numbers tell what the state holds already. At a start all behind the mark comes in one batch of
+the first epoch, while every other source is silent (see `gate`).
 """
 
 from __future__ import annotations

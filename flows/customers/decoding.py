@@ -1,0 +1,171 @@
+"""Messages become what the steps read; what cannot be read goes whole to the dead letters and the batch goes on.
+
+Behind this module a personal identifier exists only as a token: the subject of an event is tokenised here, its data
+are left as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from flows import ids
+from flows.customers.identity_view import is_thing
+from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn
+from flows.customers.triggers import OutcomeOf, Published
+from flows.engine.messages import Item
+from flows.engine.sink import Outgoing
+from flows.engine.spread import key_names
+from flows.schema import Alarm, DeadLetter, Decision, Event, Identity, Outcome
+from flows.topics.port import Message
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+_MAX_HANDLE = 512
+
+
+class _OutcomeEvent(msgspec.Struct, frozen=True):
+    """The envelope of an outcome."""
+
+    data: Outcome
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Where things are kept: `identity` has one name a partition of that topic, `buckets` one a bucket."""
+
+    identity: tuple[str, ...]
+    buckets: tuple[str, ...]
+
+    def of_subject(self, subject: str) -> str:
+        """The state key of the view that knows a handle."""
+        return self.identity[ids.partition_of(subject.encode(), len(self.identity))]
+
+    def of_customer(self, customer: str) -> str:
+        """The state key of a customer's bucket."""
+        return self.buckets[ids.partition_of(customer.encode(), len(self.buckets))]
+
+
+def keys(partitions: int, buckets: int) -> Keys:
+    """The state keys for so many partitions of `identity` and so many buckets."""
+    return Keys(key_names("identity-", partitions), key_names("bucket-", buckets))
+
+
+class Decoding:
+    """Makes keyed items of the messages of each topic the customers flow reads."""
+
+    def __init__(self, where: Keys, tenant_key: bytes, dead_letters: str) -> None:
+        self._keys = where
+        self._tenant_key = tenant_key
+        self._dead_letters = dead_letters
+        self._alarm = msgspec.json.Decoder(Alarm)
+        self._event = msgspec.json.Decoder(Event)
+        self._identity = msgspec.json.Decoder(Identity)
+        self._outcome = msgspec.json.Decoder(_OutcomeEvent)
+        self._decision = msgspec.json.Decoder(Decision)
+
+    def alarms(self, messages: list[Message]) -> list[Item]:
+        """For the resolver of each device."""
+        return self._each(messages, self._one_alarm)
+
+    def events(self, messages: list[Message]) -> list[Item]:
+        """For the resolver of each subject."""
+        return self._each(messages, self._one_event)
+
+    def identity(self, messages: list[Message]) -> list[Item]:
+        """For the view of the partition; a survivor for every view, since any may name who was merged."""
+        return self._each(messages, self._one_identity)
+
+    def outcomes(self, messages: list[Message]) -> list[Item]:
+        """For the bucket of the customer whom the action was for."""
+        return self._each(messages, self._one_outcome)
+
+    def published(self, messages: list[Message]) -> list[Item]:
+        """For the resolver, which then knows whose its trigger is, and for the bucket, which folds it."""
+        return self._each(messages, self._one_published)
+
+    def _each(self, messages: list[Message], one: Callable[[Message], list[Item]]) -> list[Item]:
+        """Every message by itself, so that a broken one costs itself alone."""
+        items: list[Item] = []
+        for message in messages:
+            try:
+                items += one(message)
+            except _UNREADABLE as error:
+                items.append(self._dead(message, error))
+        return items
+
+    def _dead(self, message: Message, error: Exception) -> Item:
+        letter = DeadLetter(
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            reason=type(error).__name__,
+            message=str(error)[:1000],
+            value=message.value or b"",
+            key=message.key,
+        )
+        out = Outgoing(self._dead_letters, letter.key, letter.value, letter.headers())
+        return f"{message.topic}/{message.partition}", out
+
+    def _one_alarm(self, message: Message) -> list[Item]:
+        alarm = self._alarm.decode(message.value or b"")
+        return [(self._keys.of_subject(f"device:{alarm.device}"), AlarmIn(alarm))]
+
+    def _one_event(self, message: Message) -> list[Item]:
+        raw = self._event.decode(message.value or b"")
+        at = time_of(raw.time)
+        event = msgspec.structs.replace(raw, subject=private(raw.subject, self._tenant_key))
+        return [(self._keys.of_subject(event.subject), EventIn(event, at))]
+
+    def _one_identity(self, message: Message) -> list[Item]:
+        key = (message.key or b"").decode()
+        entry = None if message.value is None else self._identity.decode(message.value)
+        item = IdentityIn(key, entry)
+        if entry is None or entry.survivor is not None:
+            return [(name, item) for name in self._keys.identity]
+        return [(self._keys.identity[message.partition], item)]
+
+    def _one_outcome(self, message: Message) -> list[Item]:
+        outcome = self._outcome.decode(message.value or b"").data
+        return [(self._keys.of_customer(outcome.customer), OutcomeOf(outcome))]
+
+    def _one_published(self, message: Message) -> list[Item]:
+        decision = self._decision.decode(message.value or b"")
+        return [
+            (self._keys.of_subject(decision.subject), BindIn(decision)),
+            (self._keys.of_customer(decision.customer), Published(decision)),
+        ]
+
+
+def time_of(text: str) -> int:
+    """An RFC 3339 time in ms since the epoch; raises ValueError without an offset or for what is no time."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"the time {text[:64]!r} has no offset to UTC")
+    return (found - _EPOCH) // _MILLISECOND
+
+
+def private(subject: str, key: bytes) -> str:
+    """A subject without what is personal: things and customers as they are, any other identifier as its token.
+
+    Raises ValueError for what is no handle of the form kind:value.
+    """
+    kind, _, value = subject.partition(":")
+    if not kind or not value or len(subject) > _MAX_HANDLE:
+        raise ValueError("the subject is no handle of the form kind:value of at most 512 characters")
+    if kind == "customer" or is_thing(subject):
+        return subject
+    return ids.token(kind, normalised(kind, value), key)
+
+
+def normalised(kind: str, value: str) -> str:
+    """The one spelling of an identifier: e-mail without case, phone as digits and a leading plus."""
+    value = value.strip()
+    if kind == "email":
+        return value.casefold()
+    if kind == "phone":
+        digits = "".join(c for c in value if c.isascii() and c.isdigit())
+        return f"+{digits}" if value.startswith("+") else digits
+    return value

@@ -1,0 +1,59 @@
+"""A rule set by what the customers flow asks of it, made once for each set."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flows.rules.model import Aggregate, Rule, RuleSet
+
+
+class RuleIndex:
+    """Rules by name and by event, aggregates by source; disabled rules are left out."""
+
+    def __init__(self, rule_set: RuleSet) -> None:
+        self.rule_set = rule_set
+        self._by_name = {r.name: r for r in rule_set.rules if r.mode != "disabled"}
+        self._by_event: dict[str, list[Rule]] = {}
+        for rule in self._by_name.values():
+            if rule.event is not None:
+                self._by_event.setdefault(rule.event, []).append(rule)
+        self._by_source: dict[str, list[Aggregate]] = {}
+        for aggregate in rule_set.profile:
+            self._by_source.setdefault(aggregate.source, []).append(aggregate)
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of that name, unless it is unknown or disabled."""
+        return self._by_name.get(name)
+
+    def for_event(self, kind: str) -> list[Rule]:
+        """The rules that look for events of a type."""
+        return self._by_event.get(kind, [])
+
+    def aggregates(self, source: str) -> list[Aggregate]:
+        """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`."""
+        return self._by_source.get(source, [])
+
+
+class CurrentRules(Protocol):
+    """Who knows the rule set in force."""
+
+    @property
+    def current(self) -> RuleSet:
+        """The newest whole rule set of this tenant."""
+        ...
+
+
+class RuleBook:
+    """The index of the rule set in force; one a process."""
+
+    def __init__(self, sets: CurrentRules) -> None:
+        self._sets = sets
+        self._index = RuleIndex(sets.current)
+
+    @property
+    def index(self) -> RuleIndex:
+        """The index, made anew when another set has come into force."""
+        found, index = self._sets.current, self._index
+        if index.rule_set is not found:
+            index = self._index = RuleIndex(found)
+        return index

@@ -1,0 +1,132 @@
+"""The limit `per: rule`, over all customers: beyond it a raise is held for release.
+
+It stands behind the buckets, which have already noted what they decided: a held action counts as open and a held
+raise as acted, so a bucket that folds its decision back comes to the same state. What an episode that is held would
+do at its end is held too; its escalations are not, since they act even when the raise was held back.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from flows.customers import limits
+from flows.customers.rule_index import RuleBook
+from flows.customers.state import FORGET_AFTER_MS, Times
+from flows.errors import StateUnreadable
+from flows.schema import Check, Decision, PlannedAction
+
+_FORMAT = 1
+_REASON = "limit per rule"
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A decision on its way out; one that was `folded` is in the world already and only sends its actions again."""
+
+    decision: Decision
+    folded: bool = False
+
+
+class RuleLimitsState(msgspec.Struct):
+    """`counted` by the limit's stretch in ms, `held` episodes with their latest event time."""
+
+    counted: dict[str, Times] = {}
+    held: dict[str, int] = {}
+    at: int = 0
+
+
+class RuleLimits:
+    """The limits of one rule."""
+
+    def __init__(self, book: RuleBook, snapshot: bytes | None = None) -> None:
+        self._book = book
+        self._state = RuleLimitsState() if snapshot is None else _read(snapshot)
+
+    def snapshot(self) -> bytes:
+        """A format byte and MessagePack."""
+        oldest = self._state.at - FORGET_AFTER_MS
+        self._state.held = {e: at for e, at in self._state.held.items() if at >= oldest}
+        return bytes([_FORMAT]) + msgspec.msgpack.encode(self._state)
+
+    def take(self, decided: Decided) -> Decided:
+        """Count it and pass it on, or hold its actions; what was folded passes as it is, counted once."""
+        decision = decided.decision
+        self._state.at = max(self._state.at, decision.at)
+        if decided.folded:
+            self._fold(decision)
+            return decided
+        if decision.verdict != "acted":
+            return decided
+        if not _is_raise(decision):
+            return self._follow_up(decided)
+        refused = self._count(decision)
+        if refused is None:
+            return decided
+        self._hold_episode(decision)
+        return Decided(_held(decision, refused))
+
+    def _fold(self, decision: Decision) -> None:
+        """Note what a published decision did."""
+        if decision.verdict == "held":
+            self._hold_episode(decision)
+        elif decision.verdict == "acted" and _is_raise(decision):
+            for every, _ in self._limits(decision.rule):
+                limits.count(self._times(every).times, decision.at, every)
+
+    def _follow_up(self, decided: Decided) -> Decided:
+        """An end of an episode whose raise is held is held with it."""
+        decision = decided.decision
+        if decision.episode not in self._state.held or decision.transition == "escalated":
+            return decided
+        self._hold_episode(decision)
+        check = Check(kind="limit", text="the raise of this episode is held", result=False)
+        return Decided(_held(decision, check))
+
+    def _count(self, decision: Decision) -> Check | None:
+        """Count a raise under every limit, or say which has no room."""
+        found = self._limits(decision.rule)
+        for every, at_most in found:
+            times = self._times(every).times
+            if not limits.allows(times, decision.at, at_most, every):
+                counted = limits.within(times, decision.at, every)
+                values = {"counted": counted, "at_most": at_most}
+                return Check(
+                    kind="limit", text=f"{at_most} per rule in {every} ms", result=False, values={**values}
+                )
+        for every, _ in found:
+            limits.count(self._times(every).times, decision.at, every)
+        return None
+
+    def _limits(self, rule: str) -> list[tuple[int, int]]:
+        """(stretch in ms, at most) of the rule in force."""
+        found = self._book.index.rule(rule)
+        return [] if found is None else [(x.every, x.at_most) for x in found.limits if x.per == "rule"]
+
+    def _times(self, every: int) -> Times:
+        return self._state.counted.setdefault(str(every), Times(every, []))
+
+    def _hold_episode(self, decision: Decision) -> None:
+        if decision.episode is not None:
+            self._state.held[decision.episode] = max(self._state.held.get(decision.episode, 0), decision.at)
+
+
+def _is_raise(decision: Decision) -> bool:
+    """Whether limits count it: a raise, or a decision on an event."""
+    return decision.transition in (None, "raised")
+
+
+def _held(decision: Decision, check: Check) -> Decision:
+    """The decision with what it would have published held."""
+    actions = tuple(
+        PlannedAction(action=p.action, status="held", reason=_REASON) if p.status == "published" else p
+        for p in decision.actions
+    )
+    return msgspec.structs.replace(
+        decision, verdict="held", reason=_REASON, actions=actions, checks=(*decision.checks, check)
+    )
+
+
+def _read(snapshot: bytes) -> RuleLimitsState:
+    """Read a snapshot; raises StateUnreadable for a format that is not known."""
+    if snapshot[:1] != bytes([_FORMAT]):
+        raise StateUnreadable("the rule limits", snapshot[0] if snapshot else 0, _FORMAT)
+    return msgspec.msgpack.decode(snapshot[1:], type=RuleLimitsState)
