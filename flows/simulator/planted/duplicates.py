@@ -18,7 +18,7 @@ _SPELL = 8
 
 
 class Duplicates(Planted):
-    """The same bytes again right after the first; the hot spell rises from 105.5 by 1 °C a reading."""
+    """The same bytes again right after the first; the hot spell rises from 105.5 by 2 °C a reading."""
 
     name = "duplicates"
     driving = True
@@ -30,7 +30,7 @@ class Duplicates(Planted):
         super().__init__(plan, vehicles, slots, rng)
         starts = place(plan, rng, len(slots), _SPELL, self.name)
         self._starts = np.array(starts, np.int64)
-        self._curve = np.tile(1055 + 10 * np.arange(_SPELL), (len(slots), 1))
+        self._curve = np.tile(1055 + 20 * np.arange(_SPELL), (len(slots), 1))
         self._twice = [frozenset(moments(plan, rng, 10)) | set(range(s, s + _SPELL)) for s in starts]
 
     def shape(self, step: int, columns: Columns) -> None:

@@ -12,7 +12,6 @@ from flows.ids import partition_of
 from flows.schema import Alarm
 
 MINUTE = 60_000
-LATENESS_OF_CLOCK = 5 * MINUTE
 STALE_AFTER = 15 * MINUTE
 ABSENT_AFTER = 10 * MINUTE
 RANGES = {"coolant_c": (-60, 250), "battery_v": (0, 60)}
@@ -39,6 +38,8 @@ class Device:
 class SlowWatcher:
     """Takes messages in order; `alarms`, `counts` and `letters` (dead letters by reason) are what came of them."""
 
+    lateness_of_clock = 5 * MINUTE
+
     def __init__(self, partitions=3):
         self.partitions = partitions
         self.devices = [defaultdict(Device) for _ in range(partitions)]
@@ -60,7 +61,7 @@ class SlowWatcher:
         readings = self.read(sent.value)
         shard = partition_of(sent.key, self.partitions)
         for reading in readings:
-            if reading["at"] > appended + LATENESS_OF_CLOCK:
+            if reading["at"] > appended + self.lateness_of_clock:
                 self.counts["future"] += 1
                 self.letters["future"] += 1
                 continue
@@ -118,14 +119,20 @@ class SlowWatcher:
         device.clock, device.seen = reading["at"], clock
         stale = appended - reading["at"] > STALE_AFTER
         if device.silent:
-            device.silent = False
-            self.alarm(reading["device"], "vehicle-silent", "cleared", reading["at"])
+            self.came_back(device, reading)
         self.overheating(device, reading, stale)
         self.battery(device, reading, stale)
         device.lit = device.lit + 1 if reading["mil"] == "on" else 0
         if device.lit >= 3 and not device.lamp:
             device.lamp = True
             self.alarm(reading["device"], "check-engine", "raised", reading["at"], stale=stale)
+
+    def came_back(self, device, reading):
+        device.silent = False
+        self.alarm(reading["device"], "vehicle-silent", "cleared", reading["at"])
+
+    def rise(self, points):
+        return theil_sen_rise(points)
 
     def overheating(self, device, reading, stale):
         at, coolant, name, rule = reading["at"], reading["coolant_c"], reading["device"], "engine-overheating"
@@ -136,7 +143,7 @@ class SlowWatcher:
         device.hot = [*device.hot, (at, coolant)] if coolant >= 105 else []
         device.cool = device.cool + 1 if coolant < 100 else 0
         if device.severity is None:
-            if len(device.hot) >= 10 and theil_sen_rise(device.hot[-10:]) >= 5:
+            if len(device.hot) >= 10 and self.rise(device.hot[-10:]) >= 5:
                 device.severity = "critical" if coolant >= 118 else "warning"
                 self.alarm(name, rule, "raised", at, device.severity, stale)
             return

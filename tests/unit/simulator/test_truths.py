@@ -112,3 +112,39 @@ def test_stale_is_expected_only_where_it_is_certain():
         for one in raises["at_once"]
         if one.truth == "lamp"
     )
+
+
+class TakesDuplicates(SlowWatcher):
+    """Believes a reading that came twice to be two."""
+
+    def on_reading(self, device, reading, appended, clock):
+        again = reading["at"] == device.clock
+        super().on_reading(device, reading | {"at": reading["at"] + again}, appended, clock)
+
+
+class ForgetsWorsening(SlowWatcher):
+    """Raises on ten hot readings in a row, rising or not."""
+
+    rise = staticmethod(lambda _: 99.0)
+
+
+class BelievesFastClocks(SlowWatcher):
+    """Takes readings from the future."""
+
+    lateness_of_clock = 1 << 60
+
+
+class NeverForgives(SlowWatcher):
+    """Does not see that a silent vehicle came back."""
+
+    def came_back(self, device, reading):
+        """Nothing comes back."""
+
+
+@pytest.mark.parametrize("wrong", [TakesDuplicates, ForgetsWorsening, BelievesFastClocks, NeverForgives])
+def test_a_wrong_watcher_is_found_out(wrong):
+    """What is planted tells a right watcher from one that makes a usual mistake."""
+    watcher = wrong()
+    for sent in simulate(PLAN):
+        watcher.take(sent, sent.appended)
+    assert not compare(expected(PLAN, "live").alarms, watcher.alarms).right
