@@ -31,8 +31,8 @@ class Device:
         self.seen = 0
         self.silent = False
         self.hot, self.cool, self.severity = [], 0, None
-        self.low, self.declined = [], False
-        self.lit, self.lamp = 0, False
+        self.low, self.declined, self.charged = [], False, 0
+        self.lit, self.unlit, self.lamp = 0, 0, False
 
 
 class SlowWatcher:
@@ -122,10 +122,17 @@ class SlowWatcher:
             self.came_back(device, reading)
         self.overheating(device, reading, stale)
         self.battery(device, reading, stale)
-        device.lit = device.lit + 1 if reading["mil"] == "on" else 0
+        self.lamp(device, reading, stale)
+
+    def lamp(self, device, reading, stale):
+        lit = reading["mil"] == "on"
+        device.lit, device.unlit = (device.lit + 1, 0) if lit else (0, device.unlit + 1)
         if device.lit >= 3 and not device.lamp:
             device.lamp = True
             self.alarm(reading["device"], "check-engine", "raised", reading["at"], stale=stale)
+        elif device.unlit >= 3 and device.lamp:
+            device.lamp = False
+            self.alarm(reading["device"], "check-engine", "cleared", reading["at"])
 
     def came_back(self, device, reading):
         device.silent = False
@@ -159,7 +166,13 @@ class SlowWatcher:
 
     def battery(self, device, reading, stale):
         at, volts = reading["at"], reading["battery_v"]
-        if volts is None or volts >= 12.4:
+        if volts is None:
+            return
+        device.charged = device.charged + 1 if volts >= 12.5 else 0
+        if device.declined and device.charged >= 3:
+            device.declined = False
+            self.alarm(reading["device"], "battery-decline", "cleared", at)
+        if volts >= 12.4:
             return
         if device.low and at - device.low[-1][0] > 2 * MINUTE:
             device.low = []

@@ -56,8 +56,8 @@ def test_every_truth_is_expected_where_it_must_raise():
             for truth in ("silence", "stale_overheating")
             for one in ("raised", "cleared")
         ),
-        ("battery", "battery-decline", "raised"),
-        ("lamp", "check-engine", "raised"),
+        *(("battery", "battery-decline", one) for one in ("raised", "cleared")),
+        *(("lamp", "check-engine", one) for one in ("raised", "cleared")),
     }
 
 
