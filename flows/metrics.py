@@ -117,6 +117,13 @@ CATALOGUE: tuple[Metric, ...] = (
         labels=("flow",),
     ),
     Metric(
+        name="heartbeat_timestamp_seconds",
+        kind="gauge",
+        unit="seconds",
+        help="When the flow last said that it is alive while waiting for the bus, since the Unix epoch.",
+        labels=("flow",),
+    ),
+    Metric(
         name="snapshot_bytes",
         kind="gauge",
         unit="bytes",
@@ -198,6 +205,7 @@ class Metrics:
         self.clock_lag_seconds = self._gauge("clock_lag_seconds")
         self.source_lag_messages = self._gauge("source_lag_messages")
         self.last_commit_timestamp_seconds = self._gauge("last_commit_timestamp_seconds")
+        self.heartbeat_timestamp_seconds = self._gauge("heartbeat_timestamp_seconds")
         self.snapshot_bytes = self._gauge("snapshot_bytes")
         self.snapshot_stop_seconds = self._histogram("snapshot_stop_seconds")
         self.snapshot_longest_stop_seconds = self._gauge("snapshot_longest_stop_seconds")

@@ -51,7 +51,7 @@ class RuleSets(Protocol):
     """Where a shard takes rule sets from."""
 
     @property
-    def newest(self) -> RuleSet:
+    def current(self) -> RuleSet:
         """The set in force."""
         ...
 
@@ -94,7 +94,7 @@ class Shard:
         if state is None:
             self._table, self._clocks = DeviceTable(), np.empty(0, np.int64)
             self._recent = np.empty((0, 0), np.int64)
-            self._set = rule_sets.newest
+            self._set = rule_sets.current
             self._next = self._set.number
         else:
             self._table = DeviceTable(state.ids, unpack_lengths(state.lengths))
@@ -351,12 +351,12 @@ class Shard:
 
     def snapshot(self) -> bytes:
         """All state as immutable bytes, and the number of the rule set that the next epoch uses."""
-        self._next = self._rule_sets.newest.number
+        self._next = self._rule_sets.current.number
         ids, offsets = self._table.contents()
         base, clocks, wide = pack_clocks(self._clocks[: self._table.count])
         return encode_state(
             ShardState(
-                FORMAT, self._set.number, self._next, ids, pack_lengths(offsets), base, clocks, wide,
+                FORMAT, self._place.partition, self._set.number, self._next, ids, pack_lengths(offsets), base, clocks, wide,
                 self._greatest_event, self._greatest_append, self._swept,
                 self._recent[: self._table.count].tobytes(),
                 self._recent.shape[1],

@@ -72,6 +72,7 @@ class ShardState(msgspec.Struct, frozen=True, array_like=True):
     """All of a shard; `rule_set` made the state, `next_rule_set` is taken up with the next batch."""
 
     format: int
+    partition: int
     rule_set: int
     next_rule_set: int
     ids: bytes
@@ -127,3 +128,9 @@ def decode_state(data: bytes, what: str) -> ShardState:
     if start[0] != FORMAT:
         raise StateUnreadable(what, int(start[0]), FORMAT)
     return msgspec.msgpack.decode(data, type=ShardState)
+
+
+def partition_of_state(data: bytes) -> int:
+    """Which partition's snapshot this is."""
+    start: Any = msgspec.msgpack.decode(data, type=list[Any])
+    return int(start[1])

@@ -37,13 +37,15 @@ def never() -> bool:
 class Watch(msgspec.Struct, frozen=True):
     """What the sources of one flow share: the clock, when to stop, whether all is bound, who asks for lag.
 
-    `on_lag` gets topic, partition and the messages not yet read, about every two seconds.
+    `on_lag` gets topic, partition and the messages not yet read, about every two seconds; `on_commit` is called when
+    an epoch is on disk.
     """
 
     clock: Clock = wall_clock
     stopping: Stopping = never
     bound: Bound | None = None
     on_lag: OnLag | None = None
+    on_commit: Callable[[], None] | None = None
 
 
 UNWATCHED = Watch()
@@ -61,7 +63,9 @@ class Mirror:
         self._last = 0
 
     def show(self, offset: int) -> None:
-        """Mirror an offset, at most every two seconds; what fails is logged and tried at the next."""
+        """Mirror an offset that is on disk, at most every two seconds; what fails is tried at the next."""
+        if self._watch.on_commit is not None:
+            self._watch.on_commit()
         now = self._watch.clock()
         if now - self._last < _MIRROR_MS:
             return

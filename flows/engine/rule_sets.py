@@ -15,7 +15,7 @@ from bytewax.inputs import DynamicSource, StatelessSourcePartition
 from flows.engine.clock import moment
 from flows.engine.messages import UNWATCHED, Item, Watch
 from flows.engine.told import told
-from flows.errors import Unreachable
+from flows.errors import TelltaleError
 
 _log = structlog.get_logger(__name__)
 
@@ -37,14 +37,14 @@ class PollPartition(StatelessSourcePartition[Item]):
         self._watch = watch
 
     def next_batch(self) -> list[Item]:
-        """Poll, and emit nothing; a bus that does not answer leaves the old set in force."""
+        """Poll, and emit nothing; a bus that does not answer, or a broken set, leaves the old one in force."""
         if self._watch.stopping():
             raise StopIteration
         if self._polled is not None:
             try:
                 self._polled.poll()
-            except Unreachable as error:
-                _log.warning("rule sets not polled", reason=str(error))
+            except TelltaleError as error:
+                _log.warning("the rule set in force stays", reason=str(error))
         return []
 
     def next_awake(self) -> datetime | None:

@@ -29,7 +29,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     stage: int = 0
 
 
-def _silent() -> None:
+def silent() -> None:
     """Nobody watches."""
 
 
@@ -78,7 +78,7 @@ class TopicSink(FixedPartitionedSink[Outgoing, int]):
     Bytewax deals the partitions out evenly over its workers. `beat` is called while waiting for delivery.
     """
 
-    def __init__(self, open_topics: Callable[[], Topics], parts: int = 4, beat: Beat = _silent) -> None:
+    def __init__(self, open_topics: Callable[[], Topics], parts: int = 4, beat: Beat = silent) -> None:
         self._open_topics = open_topics
         self._parts = parts
         self._beat = beat

@@ -1,0 +1,147 @@
+"""The devices flow: readings → shards → alarms, one shard a partition of a stream's topic.
+
+```
+things (latest) ─┐
+rule sets (poll) ┤
+readings ────────┴─► shards ─► alarms, accounts, dead letters
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Stream as Flowing
+from bytewax.operators import KeyedStream
+
+from flows.devices.operator import OutItem, ShardItem, ShardLogic
+from flows.devices.shard import RuleSets, Shard, ShardPlace
+from flows.engine import names as step
+from flows.engine.latest import LatestSource
+from flows.engine.messages import UNWATCHED, Item, Watch
+from flows.engine.raw import RawSource, shard_key
+from flows.engine.rule_sets import Polled, PollSource
+from flows.engine.sink import Beat, Outgoing, TopicSink, silent
+from flows.errors import TooFewPartitions
+from flows.metrics import Metrics
+from flows.settings import Settings
+from flows.streams import Stream
+from flows.topics.names import TopicNames
+from flows.topics.port import Message, Topics
+
+GROUP = "telltale-devices"
+
+
+class PolledRuleSets(RuleSets, Polled, Protocol):
+    """Rule sets that an input step keeps fresh."""
+
+
+def devices_flow(
+    settings: Settings,
+    open_topics: Callable[[], Topics],
+    rule_sets: PolledRuleSets,
+    metrics: Metrics,
+    watch: Watch = UNWATCHED,
+    beat: Beat = silent,
+) -> Dataflow:
+    """The dataflow over the streams of the published set; raises TopicMissing and TooFewPartitions at once."""
+    return _Wiring(settings, open_topics, rule_sets, metrics, watch, beat).build()
+
+
+class _Wiring:
+    """Puts the dataflow together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_topics: Callable[[], Topics],
+        rule_sets: PolledRuleSets,
+        metrics: Metrics,
+        watch: Watch,
+        beat: Beat,
+    ) -> None:
+        self._settings, self._open_topics, self._rule_sets = settings, open_topics, rule_sets
+        self._streams, self._metrics = rule_sets.current.streams, metrics
+        self._watch, self._beat = watch, beat
+        self._names = TopicNames(settings.topics.prefix)
+        topics = open_topics()
+        try:
+            self._partitions = {
+                s.name: topics.partitions(self._names.telemetry(s.topic)) for s in self._streams.values()
+            }
+            for stream in self._streams.values():
+                self._check_things(topics, stream)
+        finally:
+            topics.close()
+
+    def _check_things(self, topics: Topics, stream: Stream) -> None:
+        """`things` must have as many partitions as the stream, so that a device's are in its shard."""
+        if stream.attributes:
+            has, needs = topics.partitions(self._names.things), self._partitions[stream.name]
+            if has != needs:
+                raise TooFewPartitions(self._names.things, has, needs)
+
+    def build(self) -> Dataflow:
+        """All streams into one sink."""
+        flow = Dataflow(step.DEVICES_FLOW)
+        rule_sets = op.input(step.DEVICES_RULES, flow, PollSource(self._rule_sets, watch=self._watch))
+        shards = [self._shards(flow, stream) for stream in self._streams.values()]
+        out = op.merge("merge", op.flat_map("quiet", rule_sets, lambda _: []), *shards)
+        op.output(
+            step.DEVICES_OUT, cast(KeyedStream[Outgoing], out), TopicSink(self._open_topics, beat=self._beat)
+        )
+        return flow
+
+    def _shards(self, flow: Dataflow, stream: Stream) -> Flowing[OutItem]:
+        """One stream from its inputs to what its shards say."""
+        merged = op.merge(f"merge-{stream.name}", *self._inputs(flow, stream))
+        said = op.stateful_batch(
+            f"{step.DEVICES_SHARDS}-{stream.name}",
+            cast(KeyedStream[ShardItem], merged),
+            lambda resume: ShardLogic(
+                stream.name,
+                lambda partition, state: Shard(self._place(stream, partition), self._rule_sets, state),
+                self._names,
+                self._metrics,
+                resume,
+            ),
+        )
+        return op.map(f"unkey-{stream.name}", said, lambda item: item[1])
+
+    def _place(self, stream: Stream, partition: int) -> ShardPlace:
+        """What one shard is told."""
+        devices = self._settings.devices
+        return ShardPlace(
+            tenant=self._settings.tenant,
+            stream=stream,
+            partition=partition,
+            partitions=self._partitions[stream.name],
+            stale_after=round(devices.stale_after_s * 1000),
+            max_bytes=devices.max_message_bytes,
+        )
+
+    def _inputs(self, flow: Dataflow, stream: Stream) -> list[Flowing[Item]]:
+        """One stream's readings and, if rules may read attributes of its devices, its things."""
+        count = self._partitions[stream.name]
+        found: list[Flowing[Item]] = []
+        if stream.attributes:
+
+            def to_items(messages: list[Message]) -> list[Item]:
+                return [(shard_key(stream.name, messages[0].partition, count), tuple(messages))]
+
+            things = LatestSource(self._open_topics, self._names.things, to_items, watch=self._watch)
+            found.append(op.input(f"{step.DEVICES_THINGS}-{stream.name}", flow, things))
+        readings = RawSource(
+            self._open_topics,
+            stream.name,
+            self._names.telemetry(stream.topic),
+            GROUP,
+            self._settings.devices.batch,
+            gated=bool(stream.attributes),
+            watch=self._watch,
+        )
+        found.append(cast(Flowing[Item], op.input(f"{step.DEVICES_READINGS}-{stream.name}", flow, readings)))
+        return found

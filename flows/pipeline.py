@@ -1,0 +1,70 @@
+"""The wiring: two dataflows, joined by the topic `alarms`, each from its topics to its topics.
+
+`python -m bytewax.run flows.pipeline:devices` and `…:customers` run them as any Bytewax flow; `telltale run` starts
+both. The settings are those of `$TELLTALE_CONFIG`, else `telltale.toml` here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bytewax.dataflow import Dataflow
+
+from flows.customers.flow import customers_flow
+from flows.devices.flow import devices_flow
+from flows.engine.messages import Watch
+from flows.metrics import Metrics, serve
+from flows.rules.published import RuleSets
+from flows.settings import Settings, load_settings
+from flows.topics.names import TopicNames
+from flows.topics.open import open_topics
+from flows.topics.port import Topics
+
+
+class Surroundings:
+    """What a flow's process shares: settings, bus, published rules, metrics."""
+
+    def __init__(self, settings: Settings, flow: str) -> None:
+        self.settings, self.flow = settings, flow
+        self.metrics = Metrics()
+        self.rule_sets = RuleSets(self.open(), TopicNames(settings.topics.prefix), settings.tenant)
+        self.rule_sets.poll()
+        self.watch = Watch(on_lag=self._lag, on_commit=self._committed)
+
+    def open(self) -> Topics:
+        """A connection of one's own to the bus."""
+        return open_topics(self.settings)
+
+    def _lag(self, topic: str, partition: int, messages: int) -> None:
+        self.metrics.source_lag_messages.labels(topic, str(partition)).set(messages)
+
+    def _committed(self) -> None:
+        self.metrics.last_commit_timestamp_seconds.labels(self.flow).set(self.watch.clock() / 1000)
+
+    def beat(self) -> None:
+        """The process is alive, though it waits for the bus to take what it wrote."""
+        self.metrics.heartbeat_timestamp_seconds.labels(self.flow).set(self.watch.clock() / 1000)
+
+
+def settings_here() -> Settings:
+    """The settings that the environment names."""
+    return load_settings(Path(os.environ.get("TELLTALE_CONFIG", "telltale.toml")).resolve(), os.environ)
+
+
+def devices(settings: Settings | None = None) -> Dataflow:
+    """Readings → alarms."""
+    around = Surroundings(settings or settings_here(), "devices")
+    serve(around.settings.metrics, around.metrics)
+    return devices_flow(
+        around.settings, around.open, around.rule_sets, around.metrics, around.watch, around.beat
+    )
+
+
+def customers(settings: Settings | None = None) -> Dataflow:
+    """Alarms, events, identity and outcomes → decisions, actions and profiles."""
+    around = Surroundings(settings or settings_here(), "customers")
+    serve(around.settings.metrics, around.metrics)
+    return customers_flow(
+        around.settings, around.open, around.rule_sets, around.watch, around.metrics, around.beat
+    )
