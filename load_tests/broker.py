@@ -59,14 +59,14 @@ def start_broker(
     """A broker for as long as the block lasts, as its `host:port`; raises NoBrokerError when none can be had.
 
     In order: `KAFKA_BOOTSTRAP_SERVERS` as it is, a container where Docker answers, Java with jars from Maven.
-    Who names a `port` or a `directory` (kept afterwards) gets the last one.
+    Who names a `port` or a `directory` gets the last one; a directory is kept, and with it the port.
     """
     environment = os.environ if environment is None else environment
     running = environment.get("KAFKA_BOOTSTRAP_SERVERS")
     anywhere = port is None and directory is None
     if anywhere and running:
         yield running
-    elif anywhere and _docker_answers():
+    elif anywhere and _docker_answers(environment):
         with _container() as servers:
             yield servers
     else:
@@ -74,9 +74,9 @@ def start_broker(
             yield servers
 
 
-def _docker_answers() -> bool:
+def _docker_answers(environment: Mapping[str, str]) -> bool:
     """Whether there is a Docker engine, and not only its client."""
-    docker = shutil.which("docker")
+    docker = shutil.which("docker", path=environment.get("PATH"))
     if docker is None:
         return False
     try:
@@ -101,9 +101,12 @@ def _process(environment: Mapping[str, str], port: int, kept: Path | None) -> It
     java = java_program(environment)
     jars = broker_jars(environment)
     with contextlib.ExitStack() as stack:
-        temporary = tempfile.TemporaryDirectory(prefix="telltale-kafka-", ignore_cleanup_errors=True)
-        work = kept if kept is not None else Path(stack.enter_context(temporary))
-        work.mkdir(parents=True, exist_ok=True)
+        if kept is None:
+            temporary = tempfile.TemporaryDirectory(prefix="telltale-kafka-", ignore_cleanup_errors=True)
+            work = Path(stack.enter_context(temporary))
+        else:
+            work = kept
+            work.mkdir(parents=True, exist_ok=True)
         process = _launch(java, jars, work, port)
         try:
             servers = f"127.0.0.1:{port}"
@@ -114,24 +117,13 @@ def _process(environment: Mapping[str, str], port: int, kept: Path | None) -> It
 
 
 def _launch(java: str, jars: Path, work: Path, port: int) -> subprocess.Popen[bytes]:
-    """Format the storage where that is still to do, and start the broker."""
+    """Start the broker, on storage made now where there is none yet."""
     settings, logging = work / "server.properties", work / "log4j2.properties"
-    settings.write_text(_SETTINGS.format(port=port, controller=_free_port(), logs=work / "data"))
-    logging.write_text(_LOGGING)
     command = [java, "-Xmx1g", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
-    cluster = str(uuid.uuid4())
-    formatting = ["kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted"]
-    done = subprocess.run(
-        [*command, *formatting, "-t", cluster, "-c", str(settings)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise NoBrokerError(
-            f"The broker's storage could not be made: {(done.stderr or done.stdout).strip()[-200:]}"
-        )
-    with (work / "broker.log").open("wb") as log:
+    if not settings.exists():
+        logging.write_text(_LOGGING)
+        _format(command, work, port)
+    with (work / "broker.log").open("ab") as log:
         return subprocess.Popen(
             ["sh", "-c", _LEASHED, "broker", *command, "kafka.Kafka", str(settings)],
             stdin=subprocess.PIPE,
@@ -139,6 +131,27 @@ def _launch(java: str, jars: Path, work: Path, port: int) -> subprocess.Popen[by
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _format(command: list[str], work: Path, port: int) -> None:
+    """Make the storage; the settings get their name last, so that half a directory is made anew."""
+    new = work / "server.properties.new"
+    new.write_text(_SETTINGS.format(port=port, controller=_free_port(), logs=work / "data"))
+    shutil.rmtree(work / "data", ignore_errors=True)
+    formatting = [
+        "kafka.tools.StorageTool",
+        "format",
+        "--standalone",
+        "-t",
+        str(uuid.uuid4()),
+        "-c",
+        str(new),
+    ]
+    done = subprocess.run([*command, *formatting], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-200:]
+        raise NoBrokerError(f"The broker's storage could not be made: {said}")
+    new.rename(work / "server.properties")
 
 
 def _wait_until_ready(servers: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -26,13 +26,12 @@ def broker_jars(environment: Mapping[str, str]) -> Path:
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jars = cache / "telltale" / f"kafka-{KAFKA_VERSION}"
     if not jars.is_dir():
-        _download(jars)
+        _download(jars, shutil.which("mvn", path=environment.get("PATH")))
     return jars
 
 
-def _download(jars: Path) -> None:
+def _download(jars: Path, maven: str | None) -> None:
     """Fill `jars` in one rename, so that a half download is never taken for a whole one."""
-    maven = shutil.which("mvn")
     if maven is None:
         raise NoBrokerError("Maven is not installed, and the broker's jars are not in the cache")
     jars.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +77,7 @@ def _pom() -> str:
 def java_program(environment: Mapping[str, str]) -> str:
     """The `java` to start, version 17 or later; raises NoBrokerError."""
     home = environment.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java", path=environment.get("PATH"))
     if java is None or not os.access(java, os.X_OK):
         raise NoBrokerError("Java 17 or later is not installed")
     said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flows.errors import TooFewPartitions, TopicMissing
+from flows.errors import TooFewPartitions
 from flows.topics.kafka_cluster import KafkaCluster
 from flows.topics.kafka_reader import KafkaReader
 from flows.topics.kafka_subscription import KafkaSubscription
@@ -18,11 +18,13 @@ class KafkaTopics:
     """Topics of a Kafka cluster; implements `port.Topics`. Connects when first asked for something.
 
     `options` are librdkafka's settings by their own names (security, timeouts), for every client alike.
-    All methods raise BrokerUnreachable when no broker answers within 10 s, and BrokerRefused.
+    All methods raise BrokerUnreachable when no broker answers within `answer_s`, and BrokerRefused.
     """
 
-    def __init__(self, bootstrap_servers: str, options: Mapping[str, str] = _NO_OPTIONS) -> None:
-        self._cluster = KafkaCluster(bootstrap_servers, options)
+    def __init__(
+        self, bootstrap_servers: str, options: Mapping[str, str] = _NO_OPTIONS, *, answer_s: float = 10.0
+    ) -> None:
+        self._cluster = KafkaCluster(bootstrap_servers, options, answer_s)
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Create the topics that do not exist yet and return their names; raises TooFewPartitions."""
@@ -50,17 +52,15 @@ class KafkaTopics:
 
     def reader(self, topic: str, partition: int, offset: int) -> KafkaReader:
         """A reader that begins at `offset`; raises TopicMissing, OffsetExpired, OffsetAhead."""
-        if partition >= self._cluster.partitions(topic):
-            raise TopicMissing(topic)
         return KafkaReader(self._cluster, topic, partition, offset)
 
     def writer(self) -> KafkaWriter:
         """A new writer."""
         return KafkaWriter(self._cluster)
 
-    def subscribe(self, group: str, topics: Sequence[str]) -> KafkaSubscription:
-        """Join a consumer group; raises TopicMissing."""
-        return KafkaSubscription(self._cluster, group, topics)
+    def subscribe(self, group: str, topics: Sequence[str], member: str | None = None) -> KafkaSubscription:
+        """Join a consumer group, in the place of a killed member of that name; raises TopicMissing."""
+        return KafkaSubscription(self._cluster, group, topics, member)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The committed offset by partition; partitions without one are left out. Raises TopicMissing."""

@@ -24,7 +24,6 @@ from confluent_kafka.admin import (
 from flows.errors import BrokerRefused, BrokerUnreachable, TelltaleError, TopicMissing
 from flows.topics.port import Bounds, TopicSpec
 
-ANSWER_S = 10.0
 _PAUSE_S = 0.05
 _MOST_REPLICAS = 3
 _MISSING = {
@@ -32,6 +31,7 @@ _MISSING = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
+_CHOOSING_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 _REFUSED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -50,10 +50,10 @@ _LOG = logging.getLogger("flows.topics.kafka")
 class KafkaCluster:
     """The settings of every client, and one client for questions, made on first use."""
 
-    def __init__(self, servers: str, options: Mapping[str, str]) -> None:
-        self.servers = servers
+    def __init__(self, servers: str, options: Mapping[str, str], answer_s: float) -> None:
+        self.servers, self.answer_s = servers, answer_s
         self._options = dict(options)
-        self._last_error = f"no answer within {ANSWER_S:.0f} s"
+        self._last_error = f"no answer within {answer_s:g} s"
         self._client: Any = None
 
     def settings(self, on_error: Callable[[KafkaError], None], **own: Any) -> dict[str, Any]:
@@ -64,6 +64,7 @@ class KafkaCluster:
         ours = {name.replace("_", "."): value for name, value in own.items()}
         return {
             "allow.auto.create.topics": False,
+            "reconnect.backoff.max.ms": 2_000,
             **ours,
             **self._options,
             "bootstrap.servers": self.servers,
@@ -105,7 +106,7 @@ class KafkaCluster:
         if not counts:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in counts]
-        answers = self._admin().describe_configs(resources, request_timeout=ANSWER_S)
+        answers = self._admin().describe_configs(resources, request_timeout=self.answer_s)
         specs: dict[str, TopicSpec] = {}
         for resource, answer in answers.items():
             config = self._result(answer, resource.name)
@@ -120,9 +121,9 @@ class KafkaCluster:
         replicas = min(_MOST_REPLICAS, len(self._brokers()))
         new = [NewTopic(spec.name, spec.partitions, replicas, config=_config(spec)) for spec in specs]
         created: list[str] = []
-        for name, answer in self._admin().create_topics(new, request_timeout=ANSWER_S).items():
+        for name, answer in self._admin().create_topics(new, request_timeout=self.answer_s).items():
             try:
-                answer.result(2 * ANSWER_S)
+                answer.result(2 * self.answer_s)
                 created.append(name)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -132,6 +133,8 @@ class KafkaCluster:
 
     def bounds(self, topic: str, partition: int) -> Bounds:
         """The offsets held now; raises TopicMissing, BrokerUnreachable, BrokerRefused."""
+        if partition >= self.partitions(topic):
+            raise TopicMissing(topic)
         low, end = (self._offset(topic, partition, at) for at in (OffsetSpec.earliest(), OffsetSpec.latest()))
         return Bounds(low, end)
 
@@ -139,7 +142,7 @@ class KafkaCluster:
         """The committed offset by partition; partitions without one are left out."""
         places = [TopicPartition(topic, partition) for partition in range(self.partitions(topic))]
         asked = [ConsumerGroupTopicPartitions(group, places)]
-        answers = self._admin().list_consumer_group_offsets(asked, request_timeout=ANSWER_S)
+        answers = self._admin().list_consumer_group_offsets(asked, request_timeout=self.answer_s)
         found = self._result(answers[group], topic).topic_partitions
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
@@ -147,7 +150,7 @@ class KafkaCluster:
         """Set the offsets of a group that has no members."""
         places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         asked = [ConsumerGroupTopicPartitions(group, places)]
-        answers = self._admin().alter_consumer_group_offsets(asked, request_timeout=ANSWER_S)
+        answers = self._admin().alter_consumer_group_offsets(asked, request_timeout=self.answer_s)
         for place in self._result(answers[group], topic).topic_partitions:
             if place.error is not None:
                 raise self.failure(KafkaException(place.error), topic)
@@ -165,20 +168,20 @@ class KafkaCluster:
     def _metadata(self, topic: str | None) -> dict[str, TopicMetadata]:
         """The metadata of one topic or of all."""
         try:
-            return self._admin().list_topics(topic, timeout=ANSWER_S).topics
+            return self._admin().list_topics(topic, timeout=self.answer_s).topics
         except KafkaException as error:
             raise self.failure(error, topic or "") from error
 
     def _brokers(self) -> dict[int, Any]:
         """The brokers by id."""
         try:
-            return self._admin().list_topics(timeout=ANSWER_S).brokers
+            return self._admin().list_topics(timeout=self.answer_s).brokers
         except KafkaException as error:
             raise self.failure(error) from error
 
     def _await_leaders(self, names: set[str]) -> None:
-        """Ask until the cluster shows a leader of every partition; raises BrokerUnreachable after 10 s."""
-        give_up = time.monotonic() + ANSWER_S
+        """Ask until the cluster shows a leader of every partition; raises BrokerUnreachable when none comes."""
+        give_up = time.monotonic() + self.answer_s
         while time.monotonic() < give_up:
             topics = self._metadata(None)
             found = [topics[name] for name in names if name in topics]
@@ -189,15 +192,21 @@ class KafkaCluster:
         raise BrokerUnreachable(self.servers, f"no leader for {', '.join(sorted(names))}")
 
     def _offset(self, topic: str, partition: int, at: OffsetSpec | None) -> int:
-        """One offset of a partition."""
+        """One offset of a partition, asked again while its leader is being chosen (as just after its creation)."""
         place = TopicPartition(topic, partition)
-        answers = self._admin().list_offsets({place: at}, request_timeout=ANSWER_S)
-        return self._result(answers[place], topic).offset
+        give_up = time.monotonic() + self.answer_s
+        while True:
+            answer = self._admin().list_offsets({place: at}, request_timeout=self.answer_s)[place]
+            error = answer.exception(2 * self.answer_s)
+            choosing = isinstance(error, KafkaException) and error.args[0].code() in _CHOOSING_LEADER
+            if not choosing or time.monotonic() > give_up:
+                return self._result(answer, topic).offset
+            time.sleep(_PAUSE_S)  # a new leader is asked for, never told
 
     def _result(self, answer: Future[Any], topic: str) -> Any:
         """What an answer holds, or its error as ours."""
         try:
-            return answer.result(2 * ANSWER_S)
+            return answer.result(2 * self.answer_s)
         except KafkaException as error:
             raise self.failure(error, topic) from error
         except TimeoutError as error:

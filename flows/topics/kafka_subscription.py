@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import Message as KafkaMessage
 
 from flows.errors import BrokerUnreachable, OffsetAhead, OffsetExpired
-from flows.topics.kafka_cluster import ANSWER_S, KafkaCluster
+from flows.topics.kafka_cluster import KafkaCluster
 from flows.topics.kafka_reader import message_of
 from flows.topics.port import Message
 
@@ -21,15 +22,30 @@ _MOVING = {
     KafkaError._ASSIGNMENT_LOST,
 }
 _Place = tuple[str, int]
+_LEAVE_S = 1.0
+
+
+def _static(member: str | None, topics: Sequence[str]) -> dict[str, str]:
+    """Static membership (KIP-345) of a named member.
+
+    The broker hands its old assignment to who takes its place, so another list of topics is another member.
+    """
+    if member is None:
+        return {}
+    listed = hashlib.blake2b("\n".join(sorted(topics)).encode(), digest_size=6).hexdigest()
+    return {"group_instance_id": f"{member}-{listed}"}
 
 
 class KafkaSubscription:
     """A group member; implements `port.Subscription`."""
 
-    def __init__(self, cluster: KafkaCluster, group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, cluster: KafkaCluster, group: str, topics: Sequence[str], member: str | None = None
+    ) -> None:
         self._cluster = cluster
         self._held: set[_Place] = set()
         self._uncommitted: dict[_Place, int] = {}
+        self._closing = False
         for topic in topics:
             cluster.partitions(topic)
         self._consumer = Consumer(
@@ -41,6 +57,7 @@ class KafkaSubscription:
                 enable_auto_offset_store=False,
                 auto_offset_reset="error",
                 queued_max_messages_kbytes=16384,
+                **_static(member, topics),
             )
         )
         self._consumer.subscribe(
@@ -80,8 +97,16 @@ class KafkaSubscription:
             self._uncommitted = held
 
     def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
+        """Commit what was put off, and leave; a named member leaves only by giving up its topics first."""
+        try:
+            self.commit({})
+        finally:
+            self._closing = True
+            self._consumer.unsubscribe()
+            give_up = time.monotonic() + _LEAVE_S
+            while self._held and time.monotonic() < give_up:
+                self._consumer.poll(_LEAVE_S / 10)
+            self._consumer.close()
 
     def _consume(self, at_most: int, wait: float) -> list[Message]:
         """Messages only; raises what waiting cannot mend."""
@@ -107,13 +132,15 @@ class KafkaSubscription:
 
     def _cluster_committed(self, topic: str, partition: int) -> int:
         """The committed offset of a partition, 0 when there is none."""
-        place = self._consumer.committed([TopicPartition(topic, partition)], timeout=ANSWER_S)[0]
-        return max(place.offset, 0)
+        places = self._consumer.committed([TopicPartition(topic, partition)], timeout=self._cluster.answer_s)
+        return max(places[0].offset, 0)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Start each new partition at its committed offset, else at its beginning."""
+        if self._closing:  # an assignment that comes while leaving is for nobody, and nobody would answer
+            return
         try:
-            places = consumer.committed(partitions, timeout=ANSWER_S) if partitions else []
+            places = consumer.committed(partitions, timeout=self._cluster.answer_s) if partitions else []
         except KafkaException as error:
             raise self._cluster.failure(error) from error
         for place in places:

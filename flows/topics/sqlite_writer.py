@@ -68,7 +68,7 @@ class SqliteWriter:
             self.flush()
 
     def poll(self) -> None:
-        """Store what is gathered, unless another process writes just now; raises DeliveryFailed."""
+        """Store what is gathered, unless others write for a whole second; raises DeliveryFailed."""
         self._store()
 
     def flush(self, beat: Callable[[], None] | None = None) -> None:

@@ -1,0 +1,34 @@
+"""What tests share: a real Kafka broker for the session, and both buses under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.topics.port import Topics
+from tests.buses import Bus, broker_or_skip
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> Iterator[str]:
+    """The address of a real broker; skips where none can be had, or fails under TELLTALE_REQUIRE_KAFKA=1."""
+    with broker_or_skip() as servers:
+        yield servers
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Bus:
+    """One of both buses."""
+    if request.param == "sqlite":
+        return Bus("sqlite", str(tmp_path / "topics.db"))
+    return Bus("kafka", request.getfixturevalue("kafka_servers"))
+
+
+@pytest.fixture
+def topics(bus: Bus) -> Iterator[Topics]:
+    """One of both buses, open."""
+    opened = bus.open(topic_metadata_propagation_max_ms="500", heartbeat_interval_ms="300")
+    yield opened
+    opened.close()

@@ -1,0 +1,37 @@
+"""What the topics are called, and which are created."""
+
+from __future__ import annotations
+
+from flows.topics.names import DECISIONS_KEPT_MS, TopicNames
+
+
+def test_the_prefix_stands_before_every_name() -> None:
+    """A second installation on the same cluster shares no topic with the first."""
+    names = TopicNames("acme.")
+    own = [spec.name for spec in names.own_topics(4, ["notify"], ["safety"])]
+    assert names.telemetry("telemetry") == "acme.telemetry"
+    assert names.actions("open_case", "service") == "acme.actions.open_case.service"
+    assert all(name.startswith("acme.") for name in own)
+
+
+def test_own_topics_are_compacted_kept_or_plain_as_their_use_demands() -> None:
+    """What is asked by key is compacted, decisions are kept by time, and nothing else is special."""
+    names = TopicNames()
+    own = names.own_topics(4, ["notify", "open_case"], ["safety", "service"])
+    assert {spec.name for spec in own if spec.compacted} == {"things", "identity", "rules", "profiles"}
+    assert {spec.name: spec.retention_ms for spec in own if spec.retention_ms} == {
+        "decisions": DECISIONS_KEPT_MS
+    }
+    assert {spec.partitions for spec in own} == {4}
+    assert len({spec.name for spec in own}) == len(own)
+
+
+def test_there_is_a_topic_of_actions_for_each_kind_on_each_lane() -> None:
+    """Each connector reads its kind's lanes and no other's."""
+    own = {spec.name for spec in TopicNames().own_topics(1, iter(["a", "b"]), iter(["x", "y"]))}
+    assert {name for name in own if name.startswith("actions.")} == {
+        "actions.a.x",
+        "actions.a.y",
+        "actions.b.x",
+        "actions.b.y",
+    }
