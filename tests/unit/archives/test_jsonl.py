@@ -41,15 +41,15 @@ def test_a_line_may_be_longer_than_any_chunk(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_reading_and_writing_need_little_memory(tmp_path, name):
-    """24 MB pass through both ways while less than 8 MB are held."""
+    """9 MB pass through both ways while less than 5 MB are held."""
     path = tmp_path / name
     source = random.Random(1)
     tracemalloc.start()
-    written(path, (source.randbytes(500).hex().encode() for _ in range(24_000)))
-    assert sum(1 for _ in read_lines(path)) == 24_000
+    written(path, (source.randbytes(500).hex().encode() for _ in range(9_000)))
+    assert sum(1 for _ in read_lines(path)) == 9_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8_000_000
+    assert peak < 5_000_000
 
 
 def test_a_last_line_without_newline_and_empty_lines(tmp_path):

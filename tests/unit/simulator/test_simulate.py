@@ -42,7 +42,7 @@ def test_no_message_is_empty_or_holds_a_newline():
 
 def test_ordinary_vehicles_stay_far_from_every_rule():
     """Over a whole day: coolant under 97 °C, battery at 12.5 V and more, no lamp lit twice in a row."""
-    plan = Plan(start=START, vehicles=30, duration=24 * 3_600_000, interval=60_000, shares=NONE)
+    plan = Plan(start=START, vehicles=15, duration=24 * 3_600_000, interval=60_000, shares=NONE)
     lit: set[str] = set()
     speeds = set()
     for sent in simulate(plan):
@@ -60,7 +60,7 @@ def test_more_cars_drive_by_day_than_by_night():
 
     def driving(hour):
         midnight = START - START % 86_400_000
-        plan = Plan(start=midnight, vehicles=100, duration=9 * 3_600_000, interval=60_000, shares=NONE)
+        plan = Plan(start=midnight, vehicles=60, duration=9 * 3_600_000, interval=60_000, shares=NONE)
         window = (midnight + hour * 3_600_000, midnight + (hour + 2) * 3_600_000)
         readings = (json.loads(one.value) for one in simulate(plan) if window[0] <= one.appended < window[1])
         return sum(one["engine_load"] > 0 for one in readings)
