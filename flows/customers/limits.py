@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
+_KEPT = 64
+
 
 def allows(times: list[int], at: int, at_most: int, every: int) -> bool:
     """Whether one more at `at` leaves at most `at_most` of the sorted `times` (ms) in any `every` ms.
@@ -22,10 +24,12 @@ def allows(times: list[int], at: int, at_most: int, every: int) -> bool:
 
 
 def count(times: list[int], at: int, every: int) -> None:
-    """Note one at `at`, and forget what is more than two stretches older than the newest."""
+    """Note one at `at`, and forget what is over two stretches older than the newest, but never the last 64.
+
+    So one that comes late, from a device that was offline, is still judged by what was done at its time.
+    """
     insort(times, at)
-    oldest = times[-1] - 2 * every
-    del times[: bisect_left(times, oldest)]
+    del times[: min(bisect_left(times, times[-1] - 2 * every), max(0, len(times) - _KEPT))]
 
 
 def within(times: list[int], at: int, every: int) -> int:

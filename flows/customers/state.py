@@ -154,7 +154,7 @@ def forget(customer: Customer) -> None:
     ]
     for action in pretended:
         del customer.items[action]
-    for key in [k for k, kept in customer.limits.items() if kept.times[-1] < customer.at - 2 * kept.every]:
+    for key in [k for k, kept in customer.limits.items() if kept.times[-1] < oldest - 2 * kept.every]:
         del customer.limits[key]
     if len(customer.events) > EVENTS_KEPT:
         newest = sorted(customer.events.items(), key=lambda seen: (-seen[1], seen[0]))[:EVENTS_KEPT]
