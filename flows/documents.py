@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLStreamError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
 from flows.errors import Finding, RulesWrong
@@ -118,7 +118,7 @@ def read_text(text: str, file: str, mistakes: Mistakes) -> Located | None:
         hint = "Quote the expression or text." if inside else "Check indentation, and quote texts with `: `."
         at = Located(None, file, line, column)
         mistakes.add(at, f"not YAML: {wrong.problem or wrong.context}", hint)
-    except YAMLStreamError as error:
+    except YAMLError as error:
         at = Located(None, file, 1, 1)
         mistakes.add(at, f"not YAML: {str(error).splitlines()[0]}", "Remove the character.")
     except _Refused as refused:
@@ -131,7 +131,7 @@ def _kind(event: Any) -> str:
     return type(event).__name__
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _Refused(Exception):
     """Stops reading a file that holds what is not allowed at all."""
 
     def __init__(self, finding: Finding) -> None:
@@ -242,7 +242,7 @@ class _Splits:
                     hint = _SPLIT_HINT if open_left else 'Quote the text: "..."'
                     self.mistakes.add(before, "a comma inside braces ends the value, and split it", hint)
                 self.reported = True
-                values[self.last] = msgspec.structs.replace(before, value=f"{before.value}, {name}", inset=-1)
+                values[self.last] = msgspec.structs.replace(before, value=f"{before.value}, {name}")
                 return True
         self.last, self.reported = name, False
         return False

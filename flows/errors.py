@@ -150,7 +150,9 @@ class ArchiveUnwritable(WrongInput):
     """An archive cannot be written as asked."""
 
     def __init__(self, path: str, line: int, reason: str) -> None:
-        super().__init__(f"{path}: {reason} (after {line} lines). Give another path, or mend what is written.")
+        super().__init__(
+            f"{path}: {reason} (after {line} lines). Give another path, or mend what is written."
+        )
 
 
 class ZstandardMissing(WrongInput):
@@ -242,4 +244,25 @@ class OutboxUnwritable(Unreachable):
         super().__init__(
             f"The outbox file {path} cannot be written ({reason}). Check `outbox.folder` in telltale.toml, its "
             "rights and free space, and start the connector again: nothing is lost."
+        )
+
+
+class RuleSetMissing(WrongInput):
+    """A rule set is needed that the topic of the rules does not hold."""
+
+    def __init__(self, topic: str, tenant: str, number: int | None) -> None:
+        which = "no rule set" if number is None else f"no rule set {number}"
+        super().__init__(
+            f"The topic {topic!r} holds {which} of the tenant {tenant!r}. "
+            "Publish one with `telltale rules publish DIR`."
+        )
+
+
+class RuleSetTooBig(WrongInput):
+    """A rule set does not fit into one message."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(
+            f"The rule set takes {size} bytes, and a message may take {most}. "
+            "Remove rules or tests, or share them among several tenants."
         )

@@ -16,8 +16,8 @@ DASHED_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}\Z")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 # Names that expressions and explanations give a meaning of their own.
 RESERVED = frozenset(
-    {"device", "profile", "event", "value", "run", "count", "rise", "duration", "duration_ms"}
-    | {"severity", "transition", "stale", "rule", "true", "false", "none", "null"}
+    {"device", "profile", "event", "value", "run", "count", "out_of", "rise", "duration", "duration_ms"}
+    | {"severity", "transition", "stale", "rule", "customer", "true", "false", "none", "null"}
 )
 _STREAM = ("topic", "key", "time", "unit", "lateness", "max_ahead", "fields", "attributes", "things")
 _MAX_FIELDS = 256
@@ -41,9 +41,7 @@ def read_streams(document: Located, mistakes: Mistakes) -> dict[str, Stream]:
     for name, at in read_entries(fields.entries["streams"], mistakes).items():
         if not DASHED_NAME.match(name):
             mistakes.add(at, f"{name!r} cannot be a stream's name", "Use small letters, digits, - and _.")
-        stream = _stream(name, at, mistakes)
-        if stream is not None:
-            found[name] = stream
+        found[name] = _stream(name, at, mistakes)
     _distinct_topics(fields.entries["streams"], found, mistakes)
     return found
 
@@ -53,15 +51,15 @@ def _distinct_topics(at: Located, streams: dict[str, Stream], mistakes: Mistakes
     seen: dict[str, str] = {}
     for stream in streams.values():
         first = seen.setdefault(stream.topic, stream.name)
-        if first != stream.name:
+        if stream.topic and first != stream.name:
             message = f"the topic {stream.topic!r} is that of {first!r} already"
             mistakes.add(at, message, "Give each stream a topic of its own.", key=stream.name)
 
 
-def _stream(name: str, at: Located, mistakes: Mistakes) -> Stream | None:
-    """One declaration, or None when what all else hangs on is missing."""
+def _stream(name: str, at: Located, mistakes: Mistakes) -> Stream:
+    """One declaration; what is wrong with it is left empty, so that rules can be checked against the rest."""
     fields = Fields(at, mistakes, _STREAM)
-    whole = fields.require("topic", "key", "time", "fields")
+    fields.require("topic", "key", "time", "fields")
     for topic in ("topic", "things"):
         if fields.has(topic) and not _TOPIC.match(fields.text(topic)):
             fields.wrong(topic, "not a topic name", "Use letters, digits, `.`, `_` and `-`.")
@@ -74,8 +72,6 @@ def _stream(name: str, at: Located, mistakes: Mistakes) -> Stream | None:
             message = f"{column.name!r} is the stream's key or time already"
             fields.mistakes.add(fields.entries["fields"], message, "Leave it away here.", key=column.name)
     attributes = _fields(fields.get("attributes"), mistakes)
-    if not whole:
-        return None
     return Stream(
         name=name,
         topic=fields.text("topic"),
@@ -115,7 +111,8 @@ def _field(name: str, at: Located, above: Located, mistakes: Mistakes) -> Field:
     low, high = _range(fields, kind)
     values = fields.texts("values")
     if kind == "enum":
-        if fields.require("values") and (not values or len(set(values)) < len(values)):
+        given = [at.value for at in fields.items("values")]
+        if fields.require("values") and (not given or len(set(values)) < len(values)):
             fields.wrong("values", "an enum needs values that differ", "For example [off, on].")
     elif fields.has("values"):
         fields.wrong("values", f"a field of type {kind} has no values", "Make it an enum, or remove them.")

@@ -87,10 +87,11 @@ class ActionReader:
 
     def entry(self, at: Located) -> ActionEntry | None:
         """`{notify: {…}, if: …, name: …, valid_for: …}`."""
+        before = len(self.mistakes.found)
         fields = Fields(at, self.mistakes, (*KINDS, *_BESIDE), LATER)
         kinds: list[ActionKind] = [kind for kind in KINDS if kind in fields.entries]
         if len(kinds) != 1:
-            if isinstance(at.value, dict) and not any(word in at.value for word in LATER):
+            if len(self.mistakes.found) == before:
                 message = "one action is needed here" if not kinds else "two actions stand in one entry"
                 self.mistakes.add(at, message, f"Write one of {', '.join(KINDS)}, each with its own `- `.")
             return None

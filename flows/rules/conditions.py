@@ -81,9 +81,13 @@ def names_of_decision(stream: Stream | None, profile: Iterable[str]) -> Names:
     kinds: dict[str, Kind] = {f"profile.{name}": "any" for name in profile}
     if stream is None:
         return Names(kinds, VALUE_FUNCTIONS, "a rule on events", ("event.",))
-    facts = dict.fromkeys(("run", "count", "rise", "duration_ms", "value"), "number")
-    about = {"device": "text", "severity": "text", "transition": "text", "stale": "truth"}
-    return Names({**kinds, **facts, **about, **column_kinds(stream)}, VALUE_FUNCTIONS, "a rule on devices")
+    facts = dict.fromkeys(("run", "count", "out_of", "rise", "duration_ms", "value"), "number")
+    texts = dict.fromkeys(("device", "severity", "transition", "rule", "customer"), "text")
+    return Names(
+        {**kinds, **facts, **texts, "stale": "truth", **column_kinds(stream)},
+        VALUE_FUNCTIONS,
+        "a rule on devices",
+    )
 
 
 def read_condition(at: Located, names: Names, mistakes: Mistakes) -> Expression | None:
@@ -121,7 +125,8 @@ class _Check:
                 return "truth"
             case Among():
                 kind = self.kind(node.operand)
-                for item in node.items:
+                unknown = [i for i in node.items if not isinstance(kind, tuple) or i not in kind]
+                for item in unknown[:1]:
                     self.fits("==", kind, "text" if isinstance(item, str) else "number", Literal(item))
                 return "truth"
             case All() | AnyOf():

@@ -125,7 +125,10 @@ def _compile(
     streams = {} if streams_at is None else read_streams(streams_at, mistakes)
     purposes = {} if purposes_at is None else read_purposes(purposes_at, mistakes)
     profile = () if profile_at is None else read_profile(profile_at, mistakes)
-    rules = _read_rules(rules_at, Surroundings(streams, purposes, profile), mistakes)
+    around = Surroundings(streams, purposes, profile)
+    # Without what they refer to, rules would only repeat that it is missing.
+    readable = None not in (streams_at, purposes_at, profile_at)
+    rules = _read_rules(rules_at, around, mistakes) if readable else ()
     _check_references(rules_at, purposes_at, profile_at, mistakes)
     mistakes.raise_any()
     documents = Documents(

@@ -27,7 +27,7 @@ _FIELDS = (
 )
 _OF_DEVICES = ("when", "severity", "clear", "ends")
 _LATER = (*LATER, "sequence", "alarm", "per", "share", "hold_out", "sensitive", "inhibits")
-_EPISODE_HOLES = ("duration", "rule")
+_MORE_HOLES = ("duration", "rule", "customer")
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -163,14 +163,15 @@ class _RuleReader:
         return read_limits(self.fields.entries["limits"], self.mistakes)
 
     def holes(self) -> dict[str, Any]:
-        """The names that texts may hold."""
-        return {**self.decision.kinds, **dict.fromkeys(_EPISODE_HOLES, "text")}
+        """The names that texts may hold: what the cause tells, and nothing of the profile."""
+        known = {**self.decision.kinds, **dict.fromkeys(_MORE_HOLES, "text")}
+        return {name: kind for name, kind in known.items() if not name.startswith("profile.")}
 
     def explain(self) -> str:
         """The explanation of an alarm, which knows the device but not the customer."""
         text = self.fields.text("explain")
         if text:
-            known = {name: kind for name, kind in self.holes().items() if not name.startswith("profile.")}
+            known = {name: kind for name, kind in self.holes().items() if name != "customer"}
             prefixes = self.decision.open_prefixes
             self.asked |= read_template(self.fields.entries["explain"], known, prefixes, self.mistakes)
         return text

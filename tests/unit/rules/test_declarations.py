@@ -1,0 +1,76 @@
+"""Purposes and the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flows.documents import Located, Mistakes, read_text
+from flows.rules.declarations import read_profile, read_purposes
+from flows.rules.model import Aggregate, Purpose
+
+
+def read(reader: Callable[[Located, Mistakes], object], text: str) -> tuple[object, list[str]]:
+    """What a reader makes of a text, and its mistakes."""
+    mistakes = Mistakes()
+    document = read_text(text, "f", mistakes)
+    assert document is not None
+    return reader(document, mistakes), [str(finding) for finding in mistakes.found]
+
+
+def test_purposes_have_a_lane_a_validity_and_perhaps_their_rules() -> None:
+    """What is not written is ordinary."""
+    text = "purposes: {safety: {lane: urgent, rules: [a], valid_for: 10m}, service: {}, marketing.cart: {lane: bulk}}"
+    assert read(read_purposes, text) == (
+        {
+            "safety": Purpose(name="safety", lane="urgent", valid_for=600_000, rules=("a",)),
+            "service": Purpose(name="service"),
+            "marketing.cart": Purpose(name="marketing.cart", lane="bulk"),
+        },
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("purposes: {safety: {lane: urgent}}", "'rules' is missing"),
+        ("purposes: {safety: }", "a mapping is needed"),
+        ("purposes: {service: {lane: fast}}", "'fast' is not known here"),
+        ("purposes: {service: {budget: 3}}", "comes in a later version"),
+        ("purposes: {Service: {}}", "cannot be a purpose"),
+        ("purpose: {}", "Did you mean 'purposes'?"),
+    ],
+)
+def test_a_wrong_purpose_is_refused(text: str, part: str) -> None:
+    """Safety always names its rules."""
+    assert part in "\n".join(read(read_purposes, text)[1])
+
+
+def test_aggregates_are_over_events_or_alarms() -> None:
+    """A count needs no field, all else does."""
+    text = "values: {a: {event: order.placed, take: sum, field: amount}, b: {alarm: hot, take: count}}"
+    assert read(read_profile, text) == (
+        (
+            Aggregate(name="a", source="event:order.placed", take="sum", field="amount"),
+            Aggregate(name="b", source="alarm:hot", take="count"),
+        ),
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("values: {a: {take: count}}", "one of `event` and `alarm`"),
+        ("values: {a: {event: e, alarm: b, take: count}}", "one of `event` and `alarm`"),
+        ("values: {a: {event: e, take: sum}}", "'field' is missing"),
+        ("values: {a: {event: e, take: count, field: x}}", "a count has no field"),
+        ("values: {a: {event: e, take: median, field: x}}", "'median' is not known here"),
+        ("values: {a b: {event: e, take: count}}", "cannot be a value's name"),
+    ],
+)
+def test_a_wrong_aggregate_is_refused(text: str, part: str) -> None:
+    """Each with its reason."""
+    assert part in "\n".join(read(read_profile, text)[1])
