@@ -79,6 +79,13 @@ def value_of(cells: Mapping[str, Cell], aggregate: Aggregate) -> Value:
     return _number(cell[0]) / _number(cell[1]) if aggregate.take == "mean" else cell[0]
 
 
+def cell_of(aggregate: Aggregate, at: int, value: Value) -> Cell:
+    """The cell that makes the profile say `value`, as if it had been seen at event time `at` (ms)."""
+    if aggregate.take in ("last", "first"):
+        return [at, value]
+    return [value, 1] if aggregate.take == "mean" else [value]
+
+
 def _number(value: Value) -> float | int:
     """A kept number."""
     return value if isinstance(value, int | float) else 0

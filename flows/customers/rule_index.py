@@ -48,12 +48,12 @@ class RuleBook:
 
     def __init__(self, sets: CurrentRules) -> None:
         self._sets = sets
-        self._index = RuleIndex(sets.current)
+        self._index: RuleIndex | None = None
 
     @property
     def index(self) -> RuleIndex:
-        """The index, made anew when another set has come into force."""
+        """The index, made anew when another set has come into force; raises RuleSetMissing before the first."""
         found, index = self._sets.current, self._index
-        if index.rule_set is not found:
+        if index is None or index.rule_set is not found:
             index = self._index = RuleIndex(found)
         return index

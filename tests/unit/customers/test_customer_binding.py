@@ -63,9 +63,14 @@ def sources(draw: st.DrawFn) -> tuple[Source, Source]:
     """Alarms of several devices, each episode in its order and some repeated, and events of their owners."""
     alarms: Source = []
     for n in range(draw(st.integers(1, 8))):
-        device, rule = draw(st.sampled_from(DEVICES)), draw(st.sampled_from(("engine-overheating", "battery")))
+        device, rule = (
+            draw(st.sampled_from(DEVICES)),
+            draw(st.sampled_from(("engine-overheating", "battery"))),
+        )
         opened = T0 + n * draw(st.sampled_from((MINUTE, HOUR)))
-        steps = draw(st.sampled_from((("raised",), ("raised", "cleared"), ("raised", "escalated", "cleared"))))
+        steps = draw(
+            st.sampled_from((("raised",), ("raised", "cleared"), ("raised", "escalated", "cleared")))
+        )
         found = [
             alarm(step, i + 1, device=device, rule=rule, opened_at=opened)  # type: ignore[arg-type]
             for i, step in enumerate(steps)
@@ -133,7 +138,9 @@ def _cut(since: list[Decision], keep: dict[str, int]) -> list[Decision]:
 
 
 steps = st.lists(st.sampled_from(("alarm", "alarm", "event", "snapshot", "die")), max_size=40)
-cuts = st.fixed_dictionaries({rule: st.integers(0, 20) for rule in ("", "engine-overheating", "battery", "care")})
+cuts = st.fixed_dictionaries(
+    {rule: st.integers(0, 20) for rule in ("", "engine-overheating", "battery", "care")}
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -220,7 +227,9 @@ def _limits_hold(log: list[Decision]) -> None:
 
 def _ends_match_beginnings(log: list[Decision]) -> None:
     for cleared in (d for d in log if d.transition == "cleared"):
-        opened = {p.action.name for d in log if d.episode == cleared.episode for p in d.actions if _goes(p.status)}
+        opened = {
+            p.action.name for d in log if d.episode == cleared.episode for p in d.actions if _goes(p.status)
+        }
         closes = any(p.action.kind == "close_case" and _goes(p.status) for p in cleared.actions)
         assert closes == ("open_case" in opened)
 
@@ -235,8 +244,12 @@ def test_decisions_do_not_depend_on_how_customers_interleave_or_batches_are_cut(
     found: tuple[Source, Source], random: Any, cuts: list[int]
 ) -> None:
     """Only the order within one customer counts."""
-    loose = tuple(msgspec.structs.replace(r, limits=tuple(x for x in r.limits if x.per != "rule")) for r in rules())
-    one, other = (World(Sets(rule_set(*loose, profile=sets().current.profile)), now=T0 + HOUR) for _ in range(2))
+    loose = tuple(
+        msgspec.structs.replace(r, limits=tuple(x for x in r.limits if x.per != "rule")) for r in rules()
+    )
+    one, other = (
+        World(Sets(rule_set(*loose, profile=sets().current.profile)), now=T0 + HOUR) for _ in range(2)
+    )
     for world in (one, other):
         world.feed(*(owned(device, owner, "c-dan") for device, owner in OWNERS.items()))
     read = [*found[0], *found[1]]

@@ -70,7 +70,9 @@ def test_texts_of_parameters_name_the_device_and_evidence_is_attached_when_asked
 def test_ids_come_from_the_alarm_and_the_action_alone() -> None:
     """Neither rule version, customer nor wall clock is part of an action's id."""
     one = World(Sets(rule_set(overheating(), number=7))).feed(alarm())
-    other = World(Sets(rule_set(overheating(), number=8)), now=T0 + 2 * MINUTE).feed(owned("veh-17", "x"), alarm())
+    other = World(Sets(rule_set(overheating(), number=8)), now=T0 + 2 * MINUTE).feed(
+        owned("veh-17", "x"), alarm()
+    )
     assert [p.action.id for p in one[0].actions] == [p.action.id for p in other[0].actions]
     assert one[0].actions[0].action.id == ids.action_id(alarm().id, "open_case")
 
@@ -110,7 +112,9 @@ def test_an_unknown_guard_refuses_and_says_unknown() -> None:
 
 def test_a_cleared_after_a_refused_raise_does_nothing() -> None:
     """A follow-up follows what was done; nothing was."""
-    rule = overheating(guard=parse("False"), do={**overheating().do, "cleared": (entry("notify", to="owner"),)})
+    rule = overheating(
+        guard=parse("False"), do={**overheating().do, "cleared": (entry("notify", to="owner"),)}
+    )
     _, cleared = world(rule).feed(alarm("raised", 1), alarm("cleared", 2))
     assert cleared.verdict == "nothing"
     assert cleared.reason == "this episode did nothing that could be followed up"
@@ -127,7 +131,9 @@ def test_an_escalation_acts_even_when_the_raise_was_held_back() -> None:
 
 def test_an_escalation_with_an_if_of_its_own_asks_it() -> None:
     """An entry's `if` is asked of any transition."""
-    rule = overheating(do={"escalated": (entry("notify", "coolant_c >= 118", to="driver", purpose="safety"),)})
+    rule = overheating(
+        do={"escalated": (entry("notify", "coolant_c >= 118", to="driver", purpose="safety"),)}
+    )
     _, escalated = world(rule).feed(alarm(), alarm("escalated", 2))
     assert statuses(escalated) == {"notify": "skipped"}
     assert check(escalated, "if") == (False, {"coolant_c": 109.5})
@@ -197,10 +203,14 @@ def test_has_open_never_counts_the_asking_episodes_own() -> None:
     assert statuses(other) == {"notify": "published"}
 
 
-@pytest.mark.parametrize(("purpose", "minutes"), [("safety", 10), ("service", 24 * 60), ("marketing.care", 120)])
+@pytest.mark.parametrize(
+    ("purpose", "minutes"), [("safety", 10), ("service", 24 * 60), ("marketing.care", 120)]
+)
 def test_past_its_validity_an_action_is_too_late(purpose: str, minutes: int) -> None:
     """The default goes by the purpose, from the event time of the cause."""
-    rule = overheating(do={"raised": (entry("notify", to="driver", purpose=purpose),)}, name="engine-overheating")
+    rule = overheating(
+        do={"raised": (entry("notify", to="driver", purpose=purpose),)}, name="engine-overheating"
+    )
     (in_time,) = world(rule, now=T0 + minutes * MINUTE).feed(alarm())
     (late,) = world(rule, now=T0 + minutes * MINUTE + 1).feed(alarm())
     assert (in_time.verdict, late.verdict) == ("acted", "too_late")

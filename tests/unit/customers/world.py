@@ -87,7 +87,9 @@ def alarm(transition: Transition = "raised", number: int = 1, **fields: Any) -> 
     episode = ids.episode_id(TENANT, rule, device, opened_at)
     values = {
         "at": opened_at + (number - 1) * MINUTE,
-        "evidence": Evidence(values={"run": 10, "rise": 7.25}, reading={"coolant_c": 109.5}, device={"hot_c": 105}),
+        "evidence": Evidence(
+            values={"run": 10, "rise": 7.25}, reading={"coolant_c": 109.5}, device={"hot_c": 105}
+        ),
         "explanation": "10 readings in a row",
         **fields,
     }
@@ -109,7 +111,9 @@ def alarm(transition: Transition = "raised", number: int = 1, **fields: Any) -> 
 
 def event(kind: str, subject: str, number: int, **data: Any) -> Event:
     """An event; its time does not matter here."""
-    return Event(id=f"e{number}", source="shop", type=kind, subject=subject, time="2025-10-09T08:53:20Z", data=data)
+    return Event(
+        id=f"e{number}", source="shop", type=kind, subject=subject, time="2025-10-09T08:53:20Z", data=data
+    )
 
 
 def outcome(action: str, customer: str, status: str) -> Outcome:
