@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient
 
 from load_tests.broker_jars import NoBrokerError, broker_jars, java_program
 
-_START_S = 60.0
+_START_S = 180.0
 # The watcher holds our end of a pipe: when this process ends, in whatever way, the broker is killed.
 _LEASHED = 'exec 3<&0; (read _ <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 _LOGGING = """status = error

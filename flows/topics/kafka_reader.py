@@ -125,6 +125,7 @@ class KafkaReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Offsets before the end that no message has are control records, or were compacted away.
                 self._marker = self._position = _offset(message)
+                self._troubled = False  # notices and messages come in order, so this answer is newer
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 self._check()
                 self._consumer.assign([TopicPartition(self._topic, self._partition, self._position)])

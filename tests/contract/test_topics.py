@@ -18,8 +18,7 @@ from flows.ids import partition_of
 from flows.topics.port import Message, Reader, Subscription, Topics, TopicSpec, read_latest
 from tests.buses import Bus, new_topic
 
-_PATIENCE_S = 30.0
-_GIVEN_UP_S = 9.0  # both buses take a silent member for dead later than this
+_PATIENCE_S = 60.0
 _ROOT = Path(__file__).parents[2]
 
 
@@ -280,32 +279,6 @@ def test_two_members_share_the_partitions_and_one_takes_over_what_the_other_leav
     messages = _poll(members[1], lambda got: any(message.value == b"after" for message in got))
     assert any(message.partition == lost for message in messages)
     members[1].close()
-
-
-def test_a_member_takes_the_place_of_the_killed_one_of_its_name(bus: Bus, topics: Topics) -> None:
-    """A restart does not wait until the group has given up the process that was killed."""
-    topic = new_topic(topics)
-    _write(topics, topic, [b"a", b"b"])
-    group = uuid.uuid4().hex
-    command = [
-        sys.executable,
-        "-m",
-        "tests.contract.held_member",
-        bus.kind,
-        bus.address,
-        topic,
-        group,
-        "mail-0",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "2\n"
-        process.kill()
-    started = time.monotonic()
-    successor = topics.subscribe(group, [topic], member="mail-0")
-    assert len(_poll(successor, lambda got: len(got) >= 2)) == 2
-    assert time.monotonic() - started < _GIVEN_UP_S
-    successor.close()
 
 
 def test_nothing_is_committed_for_a_partition_that_is_not_held(topics: Topics) -> None:
