@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.durations import format_duration, parse_duration
@@ -40,6 +40,7 @@ def test_a_duration_is_shown_in_its_two_largest_units(ms: int, text: str) -> Non
     assert format_duration(ms) == text
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999_999), st.sampled_from(["d", "h", "m", "s", "ms"]))
 def test_what_is_shown_is_read_as_at_most_what_it_was(number: int, unit: str) -> None:
     """Showing cuts off, and never invents."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.expression_nodes import Compare, Literal, Name
@@ -84,6 +84,7 @@ def code(name: str, text: str) -> float:
     return float(ENUM.index(text))
 
 
+@settings(deadline=None)
 @given(text=conditions, rows=rows)
 def test_a_condition_on_columns_answers_row_by_row_what_it_answers_on_values(
     text: str, rows: list[Row]
@@ -98,6 +99,7 @@ def test_a_condition_on_columns_answers_row_by_row_what_it_answers_on_values(
     assert found.tolist() == wanted
 
 
+@settings(deadline=None)
 @given(text=numbers, rows=rows)
 def test_a_number_on_columns_is_row_by_row_the_number_on_values(text: str, rows: list[Row]) -> None:
     """Arithmetic and the four functions give the same floats, and are missing on the same rows."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.errors import ExpressionWrong
 from flows.expressions import parse
@@ -157,3 +160,37 @@ def test_what_the_language_does_not_have_is_refused_with_its_place_and_a_mend(
     assert part in str(wrong.value)
     assert column in (None, wrong.value.column)
     assert wrong.value.hint
+
+
+TOKENS = [
+    "a",
+    "b.c",
+    "1",
+    "-",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    " and ",
+    " not ",
+    " in ",
+    "==",
+    "<",
+    "min",
+    '"x"',
+    ".",
+    "\n",
+    "ß",
+]
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(TOKENS), max_size=20).map("".join)))
+def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
+    """Parsing raises ExpressionWrong alone, and what it lets through can be evaluated on nothing at all."""
+    found = None
+    with contextlib.suppress(ExpressionWrong):
+        found = parse(text)
+    value = None if found is None else found.evaluate({}, dict.fromkeys(found.calls, lambda *_: None))
+    assert value is None or isinstance(value, bool | float | str)
