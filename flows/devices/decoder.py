@@ -54,8 +54,8 @@ class Decoder:
     """Decodes a stream's batches for the fields that some rule reads."""
 
     def __init__(self, stream: Stream, fields: tuple[str, ...], max_bytes: int) -> None:
-        wanted = [stream.field(name) for name in fields]
-        self.fields: tuple[Field, ...] = tuple(f for f in wanted if f is not None)
+        # Texts are evidence only: they are read again from the message when they are needed.
+        self.fields = tuple(f for f in stream.fields if f.name in fields and f.type != "text")
         self._stream = stream
         self._max_bytes = max_bytes
         multiply, divide = _scale(stream)
