@@ -40,7 +40,7 @@ class Bucket:
 
     def snapshot(self) -> bytes:
         """All its customers: a format byte and MessagePack."""
-        return bytes([_FORMAT]) + msgspec.msgpack.encode(self._customers)
+        return saved(self._customers)
 
     def take(self, triggers: list[Trigger]) -> list[Decided | Profile]:
         """The decisions on a batch in its order, then the profile of each customer it touched."""
@@ -136,6 +136,11 @@ class Bucket:
                 key = f"{item.kind}:{item.about}"
                 counts[key] = counts.get(key, 0) + 1
         return Profile(customer=name, number=customer.number, at=customer.at, values=values, open=counts)
+
+
+def saved(customers: _State) -> bytes:
+    """A snapshot of customers by name: a format byte and MessagePack."""
+    return bytes([_FORMAT]) + msgspec.msgpack.encode(customers)
 
 
 def _read(snapshot: bytes) -> _State:
