@@ -23,7 +23,10 @@ def closings(
     attributes: Attributes,
     close: Callable[[int, Window, WindowState], Closed],
 ) -> Closed:
-    """Close windows of every window pattern of a rule: rows (row, slot, pattern, condition) in order of row."""
+    """Close windows of every window pattern of a rule: rows (row, slot, pattern, condition).
+
+    In order of row, then of the windows' ends, then as the patterns are written.
+    """
     if not state.windows:
         return NOTHING
     rows: list[NDArray[np.int64]] = []
@@ -50,5 +53,5 @@ def closings(
     if not rows:
         return NOTHING
     joined, values = np.concatenate(rows), np.concatenate(facts)
-    order = np.argsort(joined[:, 0], kind="stable")
+    order = np.lexsort((joined[:, 2], values[:, 0], joined[:, 0]))
     return Closed(np.ascontiguousarray(joined[order]), np.ascontiguousarray(values[order]))
