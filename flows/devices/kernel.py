@@ -74,8 +74,11 @@ def theil_sen_rise(points, count, position, over):
 
 @njit(boolean(float64, float64), cache=True)
 def _risen(rise, wanted):
-    """Whether a rise (or, for a negative wish, a fall) is large enough; NaN is not."""
-    return rise >= wanted if wanted >= 0 else rise <= wanted
+    """Whether a rise (or, for a negative wish, a fall) is large enough; NaN is not.
+
+    To one part in 10⁹: a rise of exactly what is wanted must not fail by the rounding of a quotient.
+    """
+    return rise >= wanted * (1 - 1e-9) if wanted >= 0 else rise <= wanted * (1 - 1e-9)
 
 
 @njit(int64(int64), cache=True)
@@ -194,6 +197,9 @@ def _step(patterns, rises, tallies, points, c, p, at, condition, value):
     rise = theil_sen_rise(points[c, p], tallies[c, p, POINTS], tallies[c, p, POSITION], patterns[p, OVER])
     holds = _risen(rise, rises[p])
     if kind == TREND:
+        # the trend is as old as the readings it looks at, however long ago the first one came
+        over = patterns[p, OVER]
+        tallies[c, p, FIRST] = int64(points[c, p, (tallies[c, p, POSITION] - over) % points.shape[2], 0])
         tallies[c, p, STANDING] = holds
     return holds, rise
 
@@ -349,7 +355,7 @@ def follow_rows(
             if at[r] - previous[r] >= rule[SILENT]:
                 _write(
                     out, out_facts, out_points, made[0], cells, tallies, points, c, -1, LAPSED,
-                    previous[r] + rule[SILENT], -1, 0, np.nan, np.nan,
+                    max(previous[r] + rule[SILENT], cells[c, OPENED]), -1, 0, np.nan, np.nan,
                 )  # fmt: skip
                 made[0] += 1
                 cells[c, STATE] = INACTIVE
@@ -448,8 +454,8 @@ def end_silent(
         if made[0] + ROOM > out.shape[0]:
             return c
         _write(
-            out, out_facts, out_points, made[0], cells, tallies, points, c, -1, LAPSED, clocks[slot] + rule[SILENT],
-            -1, 0, np.nan, np.nan,
+            out, out_facts, out_points, made[0], cells, tallies, points, c, -1, LAPSED,
+            max(clocks[slot] + rule[SILENT], cells[c, OPENED]), -1, 0, np.nan, np.nan,
         )  # fmt: skip
         made[0] += 1
         if rule[ABSENT_AFTER] >= 0:
