@@ -43,7 +43,7 @@ def _measure(w, measure):
     if measure == 5:
         return w[5]
     spread = n * w[7] - w[6] * w[6]
-    if spread <= 0.0:
+    if n < 2.0 or spread <= 0.0:
         return np.nan
     return (n * w[8] - w[6] * w[1]) / spread * 3600.0
 
