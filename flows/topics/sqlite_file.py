@@ -71,13 +71,14 @@ def prepare(path: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection for one thread; raises TopicsFileUnusable.
+    """A connection for one thread at a time; raises TopicsFileUnusable.
 
     A committed transaction outlives the death of every process; only a power cut may take the last ones with
     it (`synchronous = NORMAL`), as on a Kafka broker that stands alone.
     """
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        # Several processes of a flow run their workers in other threads than the one that first read the rules.
+        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         while True:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
