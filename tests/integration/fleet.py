@@ -1,0 +1,173 @@
+"""The whole product over one fleet: a folder with the starter configuration, a bus, and real processes.
+
+Nothing here waits for a time to pass: every wait is for a condition, up to a deadline that no machine should need,
+and ends early, with the last lines of the logs, when a process has ended by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import flows
+from flows.provision import publish_rules
+from flows.schema import Account, Alarm, CloudEvent, Decision, decode
+from flows.settings import Settings, load_settings
+from flows.topics.names import TopicNames
+from flows.topics.open import open_topics
+from flows.topics.port import Message
+from tests.buses import Bus
+from tests.integration.tail import Tail
+
+ROOT = Path(__file__).parents[2]
+STARTER = Path(flows.__file__).parent / "starter"
+PATIENCE_S = 90.0
+_LOOK_S = 0.1
+_LINES = 15
+
+
+class Fleet:
+    """One fleet's configuration, topics and processes; made by `a_fleet`."""
+
+    def __init__(self, bus: Bus, folder: Path, epoch_s: float) -> None:
+        shutil.copytree(STARTER, folder)
+        prefix = f"f{uuid.uuid4().hex[:8]}."
+        self._folder = folder
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TELLTALE_")},
+            "TELLTALE_CONFIG": str(folder / "telltale.toml"),
+            "TELLTALE_TOPICS_BUS": bus.kind,
+            "TELLTALE_TOPICS_PREFIX": prefix,
+            "TELLTALE_DEVICES_EPOCH_S": str(epoch_s),
+            "TELLTALE_CUSTOMERS_EPOCH_S": str(epoch_s),
+            "PYTHONPATH": str(ROOT),
+            "TELLTALE_TOPICS_PATH"
+            if bus.kind == "sqlite"
+            else "TELLTALE_TOPICS_BOOTSTRAP_SERVERS": bus.address,
+        }
+        self.settings: Settings = load_settings(folder / "telltale.toml", self._environment)
+        self.names = TopicNames(prefix)
+        self.rule_set = publish_rules(self.settings)
+        self.topics = open_topics(self.settings)
+        self._processes: dict[str, list[subprocess.Popen[bytes]]] = {}
+        self._pause = threading.Event()
+        self.alarms = Tail(self.topics, self.names.alarms, lambda m: decode(Alarm, m.value or b""))
+        self.accounts = Tail(self.topics, self.names.accounts, lambda m: decode(Account, m.value or b""))
+        self.decisions = Tail(self.topics, self.names.decisions, lambda m: decode(Decision, m.value or b""))
+        self.outcomes = Tail(self.topics, self.names.outcomes, lambda m: decode(CloudEvent, m.value or b""))
+        self.dead_letters = Tail(self.topics, self.names.dead_letters, lambda m: m)
+
+    @property
+    def outbox(self) -> Path:
+        """The folder of what would be sent."""
+        return self.settings.path(self.settings.outbox.folder)
+
+    def actions(self) -> list[Message]:
+        """All that stands on the topics of actions."""
+        found: list[Message] = []
+        for topic in self.topics.list():
+            if topic.startswith(self.names.prefix + "actions."):
+                tail = Tail(self.topics, topic, lambda m: m)
+                found += tail.all()
+                tail.close()
+        return found
+
+    # -- processes ------------------------------------------------------------------------------------------------
+
+    def start(self, part: str, processes: int = 1) -> None:
+        """Start devices, customers or outbox, devices perhaps among several processes that know each other."""
+        clusters = [[]] if processes == 1 else _clusters(processes)
+        self._processes[part] = [self._launch(part, i, cluster) for i, cluster in enumerate(clusters)]
+
+    def _launch(self, part: str, number: int, cluster: list[str]) -> subprocess.Popen[bytes]:
+        with self._log(part, number).open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.flow_process", part, *cluster],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=ROOT,
+            )
+
+    def kill(self, part: str, which: int = 0) -> None:
+        """SIGKILL to one process of a part, then to what is left of that part, as its other processes are of no use."""
+        running = self._processes.pop(part)
+        running[which % len(running)].kill()
+        for process in running:
+            process.kill()
+            process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+
+    def stop(self) -> None:
+        """End all processes and let go of the bus."""
+        for part in list(self._processes):
+            self.kill(part)
+        for tail in (self.alarms, self.accounts, self.decisions, self.outcomes, self.dead_letters):
+            tail.close()
+        self.topics.close()
+
+    # -- waiting --------------------------------------------------------------------------------------------------
+
+    def wait(self, true: Callable[[], bool], what: Callable[[], str] | str) -> None:
+        """Until it is so; fails when it is not in time, or when a process has ended."""
+        give_up = time.monotonic() + PATIENCE_S
+        while not true():
+            ended = [
+                part
+                for part, running in self._processes.items()
+                if any(p.poll() is not None for p in running)
+            ]
+            if ended or time.monotonic() > give_up:
+                why = f"{', '.join(ended)} ended by itself" if ended else f"not within {PATIENCE_S:g} s"
+                said = what if isinstance(what, str) else what()
+                pytest.fail(f"{why}: {said}\n{self.logs()}", pytrace=False)
+            self._pause.wait(_LOOK_S)
+
+    def started(self, part: str) -> bool:
+        """Whether a part has said something since its last start."""
+        return self._processes[part][0].poll() is None and self._log(part, 0).stat().st_size > 0
+
+    def logs(self) -> str:
+        """The last lines of each log."""
+        parts = sorted(self._folder.glob("*.log"))
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-_LINES:])
+            for path in parts
+        )
+
+    def _log(self, part: str, number: int) -> Path:
+        return self._folder / f"{part}-{number}.log"
+
+
+@contextmanager
+def a_fleet(bus: Bus, folder: Path, epoch_s: float = 0.3) -> Iterator[Fleet]:
+    """A fleet with its own prefix on a bus; in the end nothing of it runs."""
+    fleet = Fleet(bus, folder, epoch_s)
+    try:
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+def _clusters(processes: int) -> list[list[str]]:
+    """For each process of a cluster its number and the addresses of all, on free ports."""
+    held = [socket.socket() for _ in range(processes)]
+    for each in held:
+        each.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
+    for each in held:
+        each.close()
+    return [[str(i), *addresses] for i in range(processes)]
