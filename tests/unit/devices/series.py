@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
 
 from flows.expressions import Expression, parse
@@ -141,23 +143,36 @@ things = st.dictionaries(
     st.sampled_from(DEVICES), st.fixed_dictionaries({"hot": st.integers(4, 10).map(lambda q: q / 4)})
 )
 # Ten seconds mostly, so that exact thresholds and edges of windows are met; now and then anything else.
-STEPS = (10, 10, 10, 10, 10, 10, 5, 20, 30, 0, 0.25, 45, 95, -10, -20, -60, 700)
-AHEAD = (1, 1, 1, 1, 1, 1, 1, 1, 0, 40, 200, -200, -299, -300, -301, -400)
-quarters = st.none() | st.integers(0, 14).map(lambda q: q / 4) | st.integers(4, 10).map(lambda q: q / 4)
+STEPS = (10,) * 24 + (5, 20, 30, 0, 0, 0.25, 1.5, 45, 95, -10, -10, -20, -30, -60, 700)
+AHEAD = (1,) * 20 + (0, 40, 200, -200, -299, -300, -301, -400)
 
 
-@st.composite
-def series(draw: st.DrawFn, longest: int = 60) -> list[Sent]:
-    """Readings of a few devices in the order of their partition, with their append times."""
-    step = st.tuples(
-        st.sampled_from(DEVICES), st.sampled_from(STEPS), st.sampled_from(AHEAD), quarters, quarters
-    )
+def _values(random: Random, before: dict[str, float]) -> dict[str, float | None]:
+    """Values that wander by quarters, so that runs and trends come about; one in twelve is missing."""
+    for name in FIELDS:
+        before[name] = min(max(before[name] + random.choice((-0.5, -0.25, 0, 0.25, 0.25, 0.5, 0.75)), 0), 3.5)
+        if random.random() < 0.06:
+            before[name] = random.randrange(15) / 4
+    return {name: None if random.random() < 1 / 12 else before[name] for name in FIELDS}
+
+
+def readings_of(seed: int, length: int) -> list[Sent]:
+    """Readings of a few devices in the order of their partition, with append times; of a seed, shorter is a prefix."""
+    random = Random(seed)
     clocks = dict.fromkeys(DEVICES, START)
+    values = {device: dict.fromkeys(FIELDS, 1.0) for device in DEVICES}
+    devices = random.choice((DEVICES, DEVICES, DEVICES[:1]))
     found: list[Sent] = []
-    for device, seconds, ahead, heat, load in draw(st.lists(step, min_size=5, max_size=longest)):
-        at = clocks[device] + int(seconds * SECOND)
-        appended = at + ahead * SECOND
+    for _ in range(length):
+        device = random.choice(devices)
+        at = clocks[device] + int(random.choice(STEPS) * SECOND)
+        appended = at + random.choice(AHEAD) * SECOND
         if at <= appended + 300 * SECOND:
             clocks[device] = max(clocks[device], at)
-        found.append(Sent(device, at, appended, {"heat": heat, "load": load}))
+        found.append(Sent(device, at, appended, _values(random, values[device])))
     return found
+
+
+def series(longest: int = 160) -> st.SearchStrategy[list[Sent]]:
+    """Random series; a failing one shrinks to its shortest failing prefix."""
+    return st.builds(readings_of, st.integers(0, 1 << 32), st.integers(longest // 2, longest))
