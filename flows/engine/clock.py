@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 
 Clock = Callable[[], int]
 
+# How long (ms) any source of a flow may sleep. A source ends its epoch only when it wakes, and no other goes on before
+# all have: one that slept for 500 ms would stop the whole flow for so long at the end of every epoch.
+LONGEST_SLEEP_MS = 10
+
 
 def wall_clock() -> int:
     """Now, in milliseconds since the epoch."""

@@ -11,12 +11,10 @@ from datetime import datetime
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.engine.clock import moment
+from flows.engine.clock import LONGEST_SLEEP_MS, moment
 from flows.engine.messages import UNWATCHED, Item, ToItems, Watch, part_names
 from flows.engine.told import told
 from flows.topics.port import Message, Topics, read_latest
-
-_IDLE_MS = 50
 
 
 class LatestPartition(StatefulSourcePartition[Item, int]):
@@ -47,8 +45,8 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
             return self._to_items(messages) if messages else []
 
     def next_awake(self) -> datetime | None:
-        """At once at first and after a batch, else in 50 ms."""
-        return moment(self._watch.clock() + _IDLE_MS) if self._idle else None
+        """At once at first and after a batch, else in 10 ms."""
+        return moment(self._watch.clock() + LONGEST_SLEEP_MS) if self._idle else None
 
     def snapshot(self) -> int:
         """How far it has read; only to be seen, a start reads all again."""

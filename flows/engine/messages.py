@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.engine.clock import Clock, moment, wall_clock
+from flows.engine.clock import LONGEST_SLEEP_MS, Clock, moment, wall_clock
 from flows.engine.gate import Bound, Gate
 from flows.engine.told import told
 from flows.errors import OffsetExpired, TelltaleError
@@ -23,7 +23,6 @@ ToItems = Callable[[list[Message]], list[Item]]
 OnLag = Callable[[str, int, int], None]
 Stopping = Callable[[], bool]
 
-_IDLE_MS = 10
 _MIRROR_MS = 2_000
 
 _log = structlog.get_logger(__name__)
@@ -123,7 +122,7 @@ class MessagePartition(StatefulSourcePartition[Item, int]):
 
     def next_awake(self) -> datetime | None:
         """At once after a batch, else in 10 ms."""
-        return moment(self._watch.clock() + _IDLE_MS) if self._idle else None
+        return moment(self._watch.clock() + LONGEST_SLEEP_MS) if self._idle else None
 
     def snapshot(self) -> int:
         """The offset of the next message."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 from bytewax.inputs import DynamicSource, StatelessSourcePartition
 
-from flows.engine.clock import moment
+from flows.engine.clock import LONGEST_SLEEP_MS, moment
 from flows.engine.messages import UNWATCHED, Item, Watch
 from flows.engine.told import told
 from flows.errors import TelltaleError
@@ -35,12 +35,15 @@ class PollPartition(StatelessSourcePartition[Item]):
         self._polled = polled
         self._every = every_ms
         self._watch = watch
+        self._last = watch.clock()
 
     def next_batch(self) -> list[Item]:
-        """Poll, and emit nothing; a bus that does not answer, or a broken set, leaves the old one in force."""
+        """Poll when it is time, and emit nothing; a bus that is silent, or a broken set, leaves the old in force."""
         if self._watch.stopping():
             raise StopIteration
-        if self._polled is not None:
+        now = self._watch.clock()
+        if self._polled is not None and now - self._last >= self._every:
+            self._last = now
             try:
                 self._polled.poll()
             except TelltaleError as error:
@@ -48,8 +51,8 @@ class PollPartition(StatelessSourcePartition[Item]):
         return []
 
     def next_awake(self) -> datetime | None:
-        """After the interval."""
-        return moment(self._watch.clock() + self._every)
+        """Every 10 ms, so that no epoch waits for it."""
+        return moment(self._watch.clock() + LONGEST_SLEEP_MS)
 
 
 class PollSource(DynamicSource[Item]):

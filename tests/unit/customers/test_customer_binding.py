@@ -1,7 +1,8 @@
-"""A published decision binds: whatever dies and whatever is read in another order, nothing in the world contradicts it."""
+"""A published decision binds: whatever dies, and in whatever order it is read again."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -220,7 +221,7 @@ def _limits_hold(log: list[Decision]) -> None:
             by_device.setdefault(decision.device, []).append(decision.at)
     for times in by_device.values():
         ordered = sorted(times)
-        assert all(later - earlier >= HOUR for earlier, later in zip(ordered, ordered[1:], strict=False))
+        assert all(later - earlier >= HOUR for earlier, later in pairwise(ordered))
     published = [d for d in acted if d.rule == "engine-overheating" and d.verdict == "acted"]
     assert len(published) <= 4
 

@@ -72,6 +72,7 @@ def test_the_end_of_a_held_episode_is_held_too_but_its_escalation_is_not() -> No
     world = held_world()
     world.feed(*(alarm(device=f"veh-{n}", opened_at=T0 + n * MINUTE) for n in range(3)))
     opened = {"device": "veh-2", "opened_at": T0 + 2 * MINUTE}
+    world.now = T0 + 5 * MINUTE
     escalated, cleared = world.feed(alarm("escalated", 2, **opened), alarm("cleared", 3, **opened))
     assert (escalated.verdict, cleared.verdict) == ("acted", "held")
 
