@@ -23,7 +23,8 @@ ToItems = Callable[[list[Message]], list[Item]]
 OnLag = Callable[[str, int, int], None]
 Stopping = Callable[[], bool]
 
-_MIRROR_MS = 2_000
+_MIRROR_MS = 4_000
+_APART_MS = 997
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ def never() -> bool:
 class Watch(msgspec.Struct, frozen=True):
     """What the sources of one flow share: the clock, when to stop, whether all is bound, who asks for lag.
 
-    `on_lag` gets topic, partition and the messages not yet read, about every two seconds; `on_commit` is called when
+    `on_lag` gets topic, partition and the messages not yet read, about every four seconds; `on_commit` is called when
     an epoch is on disk.
     """
 
@@ -59,10 +60,11 @@ class Mirror:
         self._topic = topic
         self._partition = partition
         self._watch = watch
-        self._last = 0
+        # Apart from its neighbours, so that the flow never stands still for all of them at once.
+        self._last = watch.clock() - _MIRROR_MS + partition * _APART_MS % _MIRROR_MS
 
     def show(self, offset: int) -> None:
-        """Mirror an offset that is on disk, at most every two seconds; what fails is tried at the next."""
+        """Mirror an offset that is on disk, at most every four seconds; what fails is tried at the next."""
         if self._watch.on_commit is not None:
             self._watch.on_commit()
         now = self._watch.clock()

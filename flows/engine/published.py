@@ -20,6 +20,8 @@ from flows.engine.told import told
 from flows.errors import PublishedNotFolded, TelltaleError
 from flows.topics.port import Message, Topics
 
+_MARK_MS = 2_000
+
 _log = structlog.get_logger(__name__)
 
 
@@ -49,6 +51,7 @@ class PublishedPartition(StatefulSourcePartition[Item, int]):
         self._found: list[Message] | None
         self._found, end = read_on(topics, topic, partition, start)
         self._mark = start
+        self._marked = 0
         self._to_items = to_items
         self._watch = watch
         if self._found:
@@ -69,11 +72,15 @@ class PublishedPartition(StatefulSourcePartition[Item, int]):
         return None if self._found is not None else moment(self._watch.clock() + LONGEST_SLEEP_MS)
 
     def snapshot(self) -> int:
-        """The end of the partition as seen now; the last mark when the bus does not answer."""
+        """The end of the partition as last seen, at most two seconds ago unless the bus does not answer."""
         if self._found is not None:
             raise PublishedNotFolded(self._topic, self._partition)
+        now = self._watch.clock()
+        if now - self._marked < _MARK_MS:
+            return self._mark
         try:
             self._mark = self._topics.bounds(self._topic, self._partition).end
+            self._marked = now
         except TelltaleError as error:
             _log.warning("mark kept", topic=self._topic, partition=self._partition, reason=str(error))
         return self._mark

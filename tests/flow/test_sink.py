@@ -218,13 +218,15 @@ def test_snapshotted_offsets_are_mirrored_to_the_group_once_they_are_on_disk(
     bus = opened()
     write(bus, "in", "a")
     lags: list[tuple[str, int, int]] = []
-    watch = Watch(clock=lambda: 10_000, on_lag=lambda *lag: lags.append(lag))
+    now = [10_000]
+    watch = Watch(clock=lambda: now[0], on_lag=lambda *lag: lags.append(lag))
     source = MessageSource(opened, "in", "g", to_items, gated=False, watch=watch)
     part = source.build_part("step", bus_partition(bus), None)
     part.next_batch()
     part.snapshot()
     assert bus.committed("g", "in") == {}
     write(bus, "in", "a")
+    now[0] += 4_000
     part.next_batch()
     assert bus.committed("g", "in") == {int(bus_partition(bus)): 1}
     assert lags == [("in", int(bus_partition(bus)), 1)]
