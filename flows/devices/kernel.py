@@ -438,18 +438,18 @@ def follow_rows(
 
 @njit(
     int64(
-        int64, int64, int64[::1], int64[::1], int32[::1], _cells, _tallies, _points, int64[::1],
+        int64, int64, int64[::1], int64[::1], int64[::1], int32[::1], _cells, _tallies, _points, int64[::1],
         int64[:, ::1], _flat, _cube, int64[::1],
     ),
     cache=True,
 )  # fmt: skip
 def end_silent(
-    start, clock, clocks, rule, index, cells, tallies, points, free, out, out_facts, out_points, made
+    start, clock, clocks, heard, rule, index, cells, tallies, points, free, out, out_facts, out_points, made
 ):
     """End, from cell `start`, episodes of devices silent too long by the shard's `clock`; returns where it stopped."""
     for c in range(start, cells.shape[0]):
         slot = cells[c, OWNER]
-        if slot < 0 or cells[c, STATE] != ACTIVE or clock - clocks[slot] < rule[SILENT]:
+        if slot < 0 or cells[c, STATE] != ACTIVE or clock - heard[slot] < rule[SILENT]:
             continue
         if made[0] + ROOM > out.shape[0]:
             return c
@@ -466,13 +466,13 @@ def end_silent(
 
 
 @njit(types.UniTuple(int64, 2)(int64, int64[::1], int64, int64, int64, int32[::1]), cache=True)
-def count_absent(clock, clocks, count, after, live_within, index):
+def count_absent(clock, heard, count, after, live_within, index):
     """(live devices, those of them overdue and not yet raised); live is heard of within `live_within` ms."""
     live = 0
     overdue = 0
     for slot in range(count):
-        silent = clock - clocks[slot]
-        if clocks[slot] >= 0 and silent < live_within:
+        silent = clock - heard[slot]
+        if heard[slot] >= 0 and silent < live_within:
             live += 1
             if silent >= after and index[slot] < 0:
                 overdue += 1
@@ -481,17 +481,17 @@ def count_absent(clock, clocks, count, after, live_within, index):
 
 @njit(
     int64(
-        int64, int64, int64[::1], int64, int64[::1], int32[::1], _cells, _tallies, _points, int64[::1],
+        int64, int64, int64[::1], int64[::1], int64, int64[::1], int32[::1], _cells, _tallies, _points, int64[::1],
         int64[:, ::1], _flat, _cube, int64[::1],
     ),
     cache=True,
 )  # fmt: skip
 def raise_absent(
-    start, clock, clocks, count, rule, index, cells, tallies, points, free, out, out_facts, out_points, made
+    start, clock, clocks, heard, count, rule, index, cells, tallies, points, free, out, out_facts, out_points, made
 ):  # fmt: skip
     """Raise, from slot `start`, the absences that the shard's `clock` brings; returns the slot it stopped before."""
     for slot in range(start, count):
-        if clocks[slot] < 0 or clock - clocks[slot] < rule[ABSENT_AFTER] or index[slot] >= 0:
+        if heard[slot] < 0 or clock - heard[slot] < rule[ABSENT_AFTER] or index[slot] >= 0:
             continue
         if made[0] + ROOM > out.shape[0] or free[0] < 2:
             return slot
@@ -530,15 +530,17 @@ def follow_closed(
 
 @njit(
     types.void(
-        int64[::1], int32[::1], int64[::1], types.Array(types.uint8, 1, "C"), int64[::1], int64[:, ::1],
+        int64[::1], int64[::1], int32[::1], int64[::1], int64[::1], types.Array(types.uint8, 1, "C"), int64[::1],
+        int64[:, ::1],
     ),
     cache=True,
 )  # fmt: skip
-def accept(at, slots, clocks, status, previous, recent):
+def accept(at, shard, slots, clocks, heard, status, previous, recent):
     """Say of each row whether it is taken, by its device's own clock, and move that clock.
 
     `status` comes in as FUTURE where the reading is ahead of its append time and TAKEN elsewhere; `previous` is the
-    device's clock before the row. `recent` [devices, R] holds each device's greatest times when windows take late
+    device's clock before the row. `shard` is the shard's clock after each row, noted in `heard` for its device.
+    `recent` [devices, R] holds each device's greatest times when windows take late
     readings (R 0: they do not); a late time among them is a duplicate, one older than all of a full row is late.
     """
     size = recent.shape[1]
@@ -547,6 +549,7 @@ def accept(at, slots, clocks, status, previous, recent):
         previous[r] = clocks[slot]
         if status[r] == FUTURE:
             continue
+        heard[slot] = shard[r]
         now = clocks[slot]
         if at[r] == now:
             status[r] = DUPLICATE

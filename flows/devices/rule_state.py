@@ -231,32 +231,34 @@ class RuleState:
             ),
         )  # fmt: skip
 
-    def end_silent(self, clock: int, clocks: NDArray[np.int64]) -> Transitions | None:
+    def end_silent(self, clock: int, clocks: NDArray[np.int64], heard: NDArray[np.int64]) -> Transitions | None:
         """Let episodes of devices that have been silent too long lapse."""
         if self.rule.ends_silent is None:
             return None
         return self._drive(
             len(self.cells),
             lambda start: k.end_silent(
-                start, clock, clocks, self._rule,
+                start, clock, clocks, heard, self._rule,
                 self.index, self.cells, self.tallies, self.points, self._free,
                 self._out, self._facts, self._points, self._made,
             ),
         )  # fmt: skip
 
     def count_absent(
-        self, clock: int, clocks: NDArray[np.int64], count: int, live_within: int
+        self, clock: int, heard: NDArray[np.int64], count: int, live_within: int
     ) -> tuple[int, int]:
         """(live devices, those of them overdue and not yet raised)."""
-        live, overdue = k.count_absent(clock, clocks, count, self.absent_after, live_within, self.index)
+        live, overdue = k.count_absent(clock, heard, count, self.absent_after, live_within, self.index)
         return int(live), int(overdue)
 
-    def raise_absent(self, clock: int, clocks: NDArray[np.int64], count: int) -> Transitions | None:
+    def raise_absent(
+        self, clock: int, clocks: NDArray[np.int64], heard: NDArray[np.int64], count: int
+    ) -> Transitions | None:
         """Raise the absences that the shard's clock brings."""
         return self._drive(
             count,
             lambda start: k.raise_absent(
-                start, clock, clocks, count, self._rule,
+                start, clock, clocks, heard, count, self._rule,
                 self.index, self.cells, self.tallies, self.points, self._free,
                 self._out, self._facts, self._points, self._made,
             ),

@@ -31,7 +31,9 @@ from flows.devices.shard_state import (
     encode_state,
     pack_clocks,
     pack_lengths,
+    pack_heard,
     unpack_clocks,
+    unpack_heard,
     unpack_lengths,
 )
 from flows.devices.silence import absences
@@ -92,13 +94,15 @@ class Shard:
             None if resume is None else decode_state(resume, f"shard {place.stream.name}/{place.partition}")
         )
         if state is None:
-            self._table, self._clocks = DeviceTable(), np.empty(0, np.int64)
+            self._table = DeviceTable()
+            self._clocks, self._heard = np.empty(0, np.int64), np.empty(0, np.int64)
             self._recent = np.empty((0, 0), np.int64)
             self._set = rule_sets.current
             self._next = self._set.number
         else:
             self._table = DeviceTable(state.ids, unpack_lengths(state.lengths))
             self._clocks = unpack_clocks(state.clock_base, state.clocks, state.wide_clocks)
+            self._heard = unpack_heard(self._clocks, state.heard, state.heard_width)
             recent = np.frombuffer(state.recent, np.int64)
             self._recent = recent.reshape(len(self._clocks), state.recent_size).copy()
             self._counts = state.counts
@@ -228,7 +232,10 @@ class Shard:
         previous = np.empty(len(slots), np.int64)
         for start, stop, boundary in segments(clock, self._tick, self._swept):
             rows = slice(start, stop)
-            k.accept(readings.at[rows], slots[rows], self._clocks, status[rows], previous[rows], self._recent)
+            k.accept(
+                readings.at[rows], clock[rows], slots[rows], self._clocks, self._heard, status[rows], previous[rows],
+                self._recent,
+            )  # fmt: skip
             for state, wanted in zip(self._rules, asked, strict=True):
                 piece = wanted if stop - start == len(slots) else wanted.rows(rows)
                 closed = self._windows(state, piece, slots[rows], readings.at[rows], status[rows])
@@ -275,12 +282,12 @@ class Shard:
                     state,
                     self._stream,
                     self._attributes,
-                    lambda _p, _pattern, windows: windows.sweep(clock, count),
+                    lambda _p, _pattern, windows: windows.sweep(clock, self._clocks, self._heard, count),
                 )
                 self._say(state, state.follow_closed(closed), None, 0, out)
-            self._say(state, state.end_silent(clock, self._clocks), None, 0, out)
+            self._say(state, state.end_silent(clock, self._clocks, self._heard), None, 0, out)
             if state.absent_after >= 0:
-                found, alarm = absences(state, clock, self._clocks, count, self._alarm_place())
+                found, alarm = absences(state, clock, self._clocks, self._heard, count, self._alarm_place())
                 out.alarms += alarm
                 self._say(state, found, None, 0, out)
 
@@ -343,6 +350,7 @@ class Shard:
         if devices > len(self._clocks):
             more = max(devices, len(self._clocks) * 9 // 8) - len(self._clocks)
             self._clocks = np.concatenate([self._clocks, np.full(more, -1, np.int64)])
+            self._heard = np.concatenate([self._heard, np.full(more, -1, np.int64)])
             recent = np.full((more, self._recent.shape[1]), _LONG_AGO, np.int64)
             self._recent = np.concatenate([self._recent, recent])
         self._attributes.make_room(devices)
@@ -354,10 +362,11 @@ class Shard:
         self._next = self._rule_sets.current.number
         ids, offsets = self._table.contents()
         base, clocks, wide = pack_clocks(self._clocks[: self._table.count])
+        heard, width = (b"", 0) if self._tick is None else pack_heard(self._clocks, self._heard, self._table.count)
         return encode_state(
             ShardState(
                 FORMAT, self._place.partition, self._set.number, self._next, ids, pack_lengths(offsets), base, clocks, wide,
-                self._greatest_event, self._greatest_append, self._swept,
+                heard, width, self._greatest_event, self._greatest_append, self._swept,
                 self._recent[: self._table.count].tobytes(),
                 self._recent.shape[1],
                 self._counts,
@@ -377,5 +386,5 @@ class Shard:
 
     def nbytes(self) -> int:
         """Bytes of state held in memory."""
-        own = self._table.nbytes() + self._clocks.nbytes + self._recent.nbytes + self._attributes.nbytes()
+        own = self._table.nbytes() + self._clocks.nbytes + self._heard.nbytes + self._recent.nbytes + self._attributes.nbytes()
         return own + sum(state.nbytes() for state in self._rules)

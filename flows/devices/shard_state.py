@@ -80,6 +80,8 @@ class ShardState(msgspec.Struct, frozen=True, array_like=True):
     clock_base: int
     clocks: bytes
     wide_clocks: bool
+    heard: bytes
+    heard_width: int
     greatest_event: int
     greatest_append: int
     swept: int
@@ -104,6 +106,19 @@ def unpack_clocks(base: int, packed: bytes, wide: bool) -> NDArray[np.int64]:
         return np.frombuffer(packed, np.int64).copy()
     distances = np.frombuffer(packed, np.uint32).astype(np.int64)
     return np.where(distances == 0, _NEVER, distances + base - 1)
+
+
+def pack_heard(clocks: NDArray[np.int64], heard: NDArray[np.int64], count: int) -> tuple[bytes, int]:
+    """(bytes, width of each) of how far the shard's clock was ahead of each device's when it was last heard."""
+    ahead = heard[:count] - clocks[:count]
+    most = int(np.abs(ahead).max(initial=0))
+    width = next((w for w in (1, 2, 4) if most < 1 << (8 * w - 1)), 8)
+    return ahead.astype(f"i{width}").tobytes(), width
+
+
+def unpack_heard(clocks: NDArray[np.int64], packed: bytes, width: int) -> NDArray[np.int64]:
+    """When each device was heard by the shard's clock; with width 0, nothing was kept, by its own."""
+    return clocks.copy() if width == 0 else clocks + np.frombuffer(packed, f"i{width}")
 
 
 def pack_lengths(offsets: NDArray[np.uint32]) -> bytes:

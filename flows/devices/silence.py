@@ -17,14 +17,19 @@ _LIVE_MS = 24 * 3600 * 1000
 
 
 def absences(
-    state: RuleState, clock: int, clocks: NDArray[np.int64], count: int, place: Place
+    state: RuleState,
+    clock: int,
+    clocks: NDArray[np.int64],
+    heard: NDArray[np.int64],
+    count: int,
+    place: Place,
 ) -> tuple[Transitions | None, list[Alarm]]:
     """The absences that the shard's clock brings, or none and one `stream_silent` alarm when they are too many.
 
     Held while more than a fifth of the live devices, and at least ten, wait to be raised; then the stream's alarm is
     cleared and those still silent are raised. Live is a device heard of within a day or four times the absence.
     """
-    live, overdue = state.count_absent(clock, clocks, count, max(_LIVE_MS, 4 * state.absent_after))
+    live, overdue = state.count_absent(clock, heard, count, max(_LIVE_MS, 4 * state.absent_after))
     many = overdue >= LEAST_DEVICES and overdue > SHARE * live
     if many:
         if state.held_since >= 0:
@@ -35,7 +40,7 @@ def absences(
     if state.held_since >= 0:
         alarms.append(_alarm(state, place, clock, 2, live, overdue))
         state.held_since = -1
-    return state.raise_absent(clock, clocks, count), alarms
+    return state.raise_absent(clock, clocks, heard, count), alarms
 
 
 def _alarm(state: RuleState, place: Place, clock: int, number: int, live: int, overdue: int) -> Alarm:

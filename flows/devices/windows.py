@@ -157,12 +157,12 @@ def _take(start, stop, slots, at, status, values, length, every, lateness, measu
 
 @njit(
     types.UniTuple(int64, 2)(
-        int64, int64, int64, int64, int64, int64, int64, int64[:, ::1], _i64, _panes, int64[:, ::1], float64[:, ::1],
-        int64,
+        int64, int64, int64, _i64, _i64, int64, int64, int64, int64, int64[:, ::1], _i64, _panes, int64[:, ::1],
+        float64[:, ::1], int64,
     ),
     cache=True,
 )  # fmt: skip
-def _sweep(start, count, clock, length, every, lateness, measure, names, opened, panes, closed, facts, made):
+def _sweep(start, count, clock, clocks, heard, length, every, lateness, measure, names, opened, panes, closed, facts, made):
     """Close what the shard's clock ends, device by device; returns (devices done, windows closed)."""
     wide = length // every
     for slot in range(start, count):
@@ -223,12 +223,12 @@ class WindowState:
             ),
         )  # fmt: skip
 
-    def sweep(self, clock: int, count: int) -> Closed:
+    def sweep(self, clock: int, clocks: NDArray[np.int64], heard: NDArray[np.int64], count: int) -> Closed:
         """Close what ends by the shard's clock, for the first `count` devices."""
         return self._collect(
             count,
             lambda start, closed, facts: _sweep(
-                start, count, clock, self._length, self._every, self._lateness, self._measure,
+                start, count, clock, clocks, heard, self._length, self._every, self._lateness, self._measure,
                 self.names, self.opened, self.panes, closed, facts, 0,
             ),
         )  # fmt: skip

@@ -168,6 +168,7 @@ class Oracle:
         self.streams_said: list[tuple[str, str, int, int]] = []
         self.counts: Counter[str] = Counter()
         self.clocks: dict[str, int] = {}
+        self.heard: dict[str, int] = {}
         self.recent: dict[str, list[int]] = {}
         self.attributes: dict[str, dict[str, float]] = {}
         self.followers: dict[tuple[str, str], Follower] = {}
@@ -199,6 +200,8 @@ class Oracle:
             self.greatest_event = max(self.greatest_event, sent.at)
         self.greatest_append = max(self.greatest_append, sent.appended)
         clock = min(self.greatest_event, self.greatest_append)
+        if not future:
+            self.heard[sent.device] = clock
         if self.tick is not None and clock // self.tick > self.swept // self.tick:
             self.swept = clock // self.tick * self.tick
             self.sweep(self.swept)
@@ -231,19 +234,20 @@ class Oracle:
         for rule in self.rules:
             for device, last in self.clocks.items():
                 follower = self.follower(device, rule)
-                follower.close_windows(clock, self.stream.lateness, self.about(device))
-                follower.lapse_if_silent(clock, last)
+                gone_on = last + clock - self.heard[device]
+                follower.close_windows(gone_on, self.stream.lateness, self.about(device))
+                follower.lapse_if_silent(gone_on, last)
             for pattern in rule.patterns:
                 if isinstance(pattern, Absence):
                     self.absences(rule, pattern.after, clock)
 
     def absences(self, rule: Rule, after: int, clock: int) -> None:
         """Raise who is silent for so long, unless so many are that the stream itself is silent."""
-        live = [d for d, last in self.clocks.items() if clock - last < max(DAY, 4 * after)]
+        live = [d for d in self.clocks if clock - self.heard[d] < max(DAY, 4 * after)]
         waiting = [
             self.follower(device, rule)
-            for device, last in self.clocks.items()
-            if clock - last >= after
+            for device in self.clocks
+            if clock - self.heard[device] >= after
             and not self.follower(device, rule).active
             and not self.follower(device, rule).silenced
         ]
