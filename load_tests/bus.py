@@ -1,0 +1,86 @@
+"""The bus a benchmark runs on, and how readings are held back on it until everybody is ready for them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from flows.topics.kafka import KafkaTopics
+from flows.topics.port import Topics
+from flows.topics.sqlite import SqliteTopics
+from load_tests.broker import start_broker
+
+_ANSWER_S = 30.0
+_HELD_MS = 900_000
+
+
+class Bus(msgspec.Struct, frozen=True):
+    """`address` is a file or `host:port`."""
+
+    kind: Literal["sqlite", "kafka"]
+    address: str
+
+    def open(self) -> Topics:
+        """A connection of one's own."""
+        return SqliteTopics(Path(self.address)) if self.kind == "sqlite" else KafkaTopics(self.address)
+
+    def settings(self, prefix: str, partitions: int) -> str:
+        """The table `[topics]` of a telltale.toml."""
+        where = "path" if self.kind == "sqlite" else "bootstrap_servers"
+        return (
+            f'[topics]\nbus = "{self.kind}"\n{where} = "{self.address}"\n'
+            f'prefix = "{prefix}"\npartitions = {partitions}\n'
+        )
+
+    def remove(self, prefix: str) -> None:
+        """Delete the topics behind a prefix, as far as the bus can."""
+        if self.kind == "kafka":
+            admin = AdminClient({"bootstrap.servers": self.address})
+            names = [name for name in admin.list_topics(timeout=_ANSWER_S).topics if name.startswith(prefix)]
+            for done in admin.delete_topics(names).values() if names else ():
+                done.result(_ANSWER_S)
+
+
+@contextlib.contextmanager
+def open_bus(kind: Literal["sqlite", "kafka"], servers: str | None, folder: Path) -> Iterator[Bus]:
+    """A new SQLite file in the folder, or the Kafka broker named, or one started for as long as the block lasts."""
+    if kind == "sqlite":
+        yield Bus("sqlite", str(folder / "topics.db"))
+    elif servers:
+        yield Bus("kafka", servers)
+    else:
+        with start_broker() as started:
+            yield Bus("kafka", started)
+
+
+class Hold:
+    """Holds back what is written to a topic of Kafka from now on until `release`, so that nobody fetches ahead.
+
+    Consumers that read committed messages, as librdkafka's do, stop before an open transaction: here one with one
+    message in each partition, aborted in the end.
+    """
+
+    def __init__(self, servers: str, topic: str, partitions: int) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": servers,
+                "transactional.id": f"hold-{topic}",
+                "transaction.timeout.ms": _HELD_MS,
+                "log_level": 4,
+            }
+        )
+        self._producer.init_transactions(_ANSWER_S)
+        self._producer.begin_transaction()
+        for partition in range(partitions):
+            self._producer.produce(topic, value=b"held", partition=partition)
+        self._producer.flush(_ANSWER_S)
+
+    def release(self) -> None:
+        """Let everybody see it, at once."""
+        self._producer.abort_transaction(_ANSWER_S)

@@ -1,0 +1,66 @@
+"""What a benchmark runs on: `cases/<name>/case.toml` beside the configuration of the product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from load_tests.failures import CaseWrong
+
+CASES = Path(__file__).parent / "cases"
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fleet that reports now: rates in readings a second from `first` by `factor` to `highest`, times in s."""
+
+    first: int
+    factor: float
+    highest: int
+    step_s: float
+    seconds: float
+    episodes: float
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sizes of one benchmark; readings of all devices together, `processes` of the flow and of the ceiling."""
+
+    seed: int
+    readings: int
+    devices: int
+    partitions: int
+    processes: int
+    rounds: int
+    planted: int
+    near_misses: int
+    naive_readings: int
+    rules_readings: int
+    memory_devices: int
+    restart_devices: tuple[int, ...]
+    live: Live
+
+
+def load_case(name: str, changes: Mapping[str, Any]) -> Case:
+    """The case with some of its values changed (None: as it is); raises CaseWrong.
+
+    Fewer devices than planted ones, or fewer readings than those need, plant less.
+    """
+    file = CASES / name / "case.toml"
+    try:
+        plain = msgspec.toml.decode(file.read_bytes())
+        plain |= {field: value for field, value in changes.items() if value is not None}
+        case = msgspec.convert(plain, Case)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise CaseWrong(str(file), str(error)) from error
+    if min(case.readings, case.devices, case.partitions, case.processes, case.rounds) < 1:
+        raise CaseWrong(str(file), "readings, devices, partitions, processes and rounds are at least 1")
+    most = min(case.devices // 4, case.readings // 100)
+    return msgspec.structs.replace(
+        case,
+        planted=min(case.planted, most),
+        near_misses=min(case.near_misses, most),
+        naive_readings=min(case.naive_readings, case.readings),
+        rules_readings=min(case.rules_readings, case.readings),
+    )
