@@ -1,0 +1,170 @@
+"""`telltale run`: the flows and connectors, each a process of its own under one that watches over them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Config, settings_file, settings_of
+from flows.cli.show import say
+from flows.errors import ArgumentWrong, NameUnknown
+from flows.fields import did_you_mean
+from flows.settings import Settings
+
+PARTS = ("devices", "customers", "connector")
+CONNECTORS = ("outbox",)
+_MOST_PROCESSES = 64
+
+
+def run(
+    part: Annotated[
+        str | None, typer.Argument(metavar="[PART]", help="devices, customers or connector; else both flows.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which connector: outbox.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The flows and every connector.")] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=_MOST_PROCESSES, help="Among how many the devices flow is divided.")
+    ] = 1,
+    process: Annotated[int | None, typer.Option("--process-id", hidden=True)] = None,
+    addresses: Annotated[str, typer.Option(hidden=True)] = "",
+    config: Config = None,
+) -> None:
+    """Run flows and connectors until Ctrl-C; without a part the rules of the files are published first."""
+    _check(part, name, everything)
+    settings, file = settings_of(config), settings_file(config)
+    if process is not None:
+        _run_here(settings, part or "", process, addresses)
+        return
+    if part is None:
+        from flows.provision import publish_rules
+
+        say(f"Rule set {publish_rules(settings)} is in force.")
+    _watch_over(_arguments(part, name, everything, processes), file)
+
+
+def _check(part: str | None, name: str | None, everything: bool) -> None:
+    """Raises NameUnknown and ArgumentWrong for what cannot be run."""
+    if part is not None and part not in PARTS:
+        raise NameUnknown("part", part, did_you_mean(part, PARTS))
+    if part is not None and everything:
+        raise ArgumentWrong("--all runs every part", f"Leave --all away, or {part!r}.")
+    if part == "connector":
+        if name is None:
+            raise ArgumentWrong("Which connector?", f"Name one: {', '.join(CONNECTORS)}.")
+        if name not in CONNECTORS:
+            raise NameUnknown("connector", name, did_you_mean(name, CONNECTORS))
+    elif name is not None:
+        raise ArgumentWrong(f"{part!r} takes no name", f"Leave {name!r} away.")
+
+
+def _arguments(part: str | None, name: str | None, everything: bool, processes: int) -> dict[str, list[str]]:
+    """The arguments of each child, by its name."""
+    found: dict[str, list[str]] = {}
+    if part in (None, "devices"):
+        known = _addresses(processes)
+        for i in range(processes):
+            called = "devices" if processes == 1 else f"devices-{i}"
+            found[called] = ["devices", "--process-id", str(i), "--addresses", ";".join(known)]
+    if part in (None, "customers"):
+        found["customers"] = ["customers", "--process-id", "0"]
+    wanted = CONNECTORS if everything else (name,) if part == "connector" and name else ()
+    for connector in wanted:
+        found[connector] = ["connector", connector, "--process-id", "0"]
+    return found
+
+
+def _addresses(processes: int) -> list[str]:
+    """Free ports of this machine for processes that know each other; none for one alone."""
+    if processes == 1:
+        return []
+    held: list[socket.socket] = []
+    for _ in range(processes):
+        held.append(socket.socket())
+        held[-1].bind(("127.0.0.1", 0))
+    found = [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
+    for each in held:
+        each.close()
+    return found
+
+
+class _Stopped(BaseException):
+    """Somebody asked this process to stop by SIGTERM."""
+
+
+def _watch_over(children: dict[str, list[str]], file: Path) -> None:
+    """Run the children until one ends or somebody says stop; raises ProcessEnded."""
+    from flows.children import Children
+    from flows.cli.logs import hand_on
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what a signal hands over
+        raise _Stopped
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        with Children(hand_on()) as running:
+            for called, arguments in children.items():
+                running.start(called, ["run", *arguments, "--config", str(file.absolute())])
+            say(f"Running {', '.join(children)}. Ctrl-C stops.")
+            running.wait()
+    except KeyboardInterrupt:
+        say("Stopped.")
+        raise typer.Exit(130) from None
+    except _Stopped:
+        say("Stopped.")
+
+
+def _run_here(settings: Settings, part: str, process: int, addresses: str) -> None:
+    """Run one part in this process until it is told to stop."""
+    from flows.children import end_with_parent
+
+    if not sys.stdin.isatty():
+        end_with_parent()
+    if part == "connector":
+        _run_connector(settings)
+        return
+    from flows import processes
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    known = addresses.split(";") if addresses else None
+    if part == "devices":
+        processes.run_devices(settings, process if known else None, known)
+    else:
+        processes.run_customers(settings)
+
+
+def _run_connector(settings: Settings) -> None:
+    """The outbox, until SIGTERM or SIGINT."""
+    from connectors.outbox import run_outbox
+    from flows.engine.clock import wall_clock
+    from flows.logs import log_as_json
+    from flows.metrics import Metrics, serve
+    from flows.topics.open import open_topics
+
+    log_as_json()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _setting(stop))
+    metrics = Metrics()
+    serve(settings.metrics, metrics)
+    topics = open_topics(settings)
+    try:
+        run_outbox(settings, topics, wall_clock, stop, metrics=metrics)
+    finally:
+        topics.close()
+
+
+def _setting(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what a signal hands over
+        stop.set()
+
+    return handle

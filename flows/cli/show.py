@@ -1,0 +1,98 @@
+"""Printing: aligned tables on a terminal, plain lines elsewhere, JSON on demand; nothing that steers a terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flows.cli.options import Output
+from flows.schema import Value, encode
+
+Row = Mapping[str, Any]
+
+
+def harmless(text: str) -> str:
+    """One line whose characters are all printable: what is shown comes from outside."""
+    return "".join(c if c.isprintable() else "?" for c in text.replace("\n", " "))
+
+
+def time_of(at: int) -> str:
+    """A time (ms) as UTC to the second; what no calendar holds stays a number."""
+    try:
+        return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"
+
+
+def value_of(value: Value) -> str:
+    """One value as a person reads it."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def say(text: str) -> None:
+    """A remark on standard error, so that standard output holds results alone."""
+    print(text, file=sys.stderr)
+
+
+def rows(found: Sequence[Row], output: Output, empty: str) -> None:
+    """Print rows that have the same fields; when there are none, say on standard error why."""
+    if not found:
+        say(empty)
+    elif output is Output.json:
+        for row in found:
+            print(encode(row).decode())
+    else:
+        table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
+
+
+def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Columns under their names, numbers to the right; on a terminal a line is cut to what fits."""
+    width = _width()
+    every = [[header.replace("_", " ") for header in headers], *cells]
+    sizes = [max(len(row[i]) for row in every) for i in range(len(headers))]
+    numbers = [all(row[i].replace("-", "").isdigit() for row in cells) for i in range(len(headers))]
+    for place, row in enumerate(every):
+        aligned = [
+            cell.rjust(size) if number else cell.ljust(size)
+            for cell, size, number in zip(row, sizes, numbers, strict=True)
+        ]
+        line = "  ".join(aligned).rstrip()
+        shown = line if width is None or len(line) <= width else line[: width - 1] + "…"
+        print(_bold(shown) if place == 0 else shown)
+
+
+def pairs(found: Iterable[tuple[str, str]], indent: str = "") -> None:
+    """Two columns without a header; what is empty is left out."""
+    listed = [(name, value) for name, value in found if value]
+    size = max((len(name) for name, _ in listed), default=0)
+    for name, value in listed:
+        print(f"{indent}{name:<{size}}  {value}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(each) for each in cast("Sequence[Any]", value))
+    return harmless(value if isinstance(value, str) else value_of(value))
+
+
+def _width() -> int | None:
+    """The terminal's columns; None where nothing is to be cut."""
+    if not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def _bold(text: str) -> str:
+    """A header, where the terminal may be given colours."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return text if plain else f"\x1b[1m{text}\x1b[0m"
