@@ -21,9 +21,13 @@ def _as_number(field: Field, found: Any) -> float:
         return float(field.values.index(found)) if found in field.values else math.nan
     if field.type == "bool":
         return float(found) if isinstance(found, bool) else math.nan
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    if isinstance(found, bool) or not isinstance(found, int | float):
         return math.nan
-    return float(found)
+    try:
+        number = float(found)
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 class Attributes:
@@ -46,7 +50,7 @@ class Attributes:
         for i, (slot, value) in enumerate(zip(slots, values, strict=True)):
             try:
                 found = {} if value is None else msgspec.json.decode(value, type=dict[str, Any])
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 wrong.append(i)
                 continue
             for name, field in self._fields.items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import Any
-
-import msgspec
 
 from flows.devices.alarms import Cause
 from flows.devices.decoder import Readings, value_of
+from flows.devices.slow_decoder import at_of, parse_json
 from flows.schema import Value
 from flows.streams import Stream
 from flows.topics.port import RawBatch
@@ -24,9 +23,12 @@ def _declared(stream: Stream, found: Any) -> dict[str, Value]:
     for field in stream.fields:
         value: Any = found.get(field.name)
         if isinstance(value, str):
-            values[field.name] = value[:_MOST_TEXT]
-        elif isinstance(value, bool | int | float):
-            values[field.name] = value if value == value and abs(value) != float("inf") else None
+            # half a surrogate pair, which JSON lets through, cannot be written again
+            values[field.name] = value[:_MOST_TEXT].encode("utf-8", "replace").decode()
+        elif isinstance(value, bool | int):
+            values[field.name] = value
+        elif isinstance(value, float):
+            values[field.name] = value if math.isfinite(value) else None
     return values
 
 
@@ -48,22 +50,12 @@ class Causes:
         )
 
     def _reading(self, row: int, message: int) -> dict[str, Value]:
-        value = value_of(self._batch, message)
-        try:
-            found: Any = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            found = json.loads(value)
+        found = parse_json(value_of(self._batch, message))
         if isinstance(found, list):
             found = self._among(found, row)
         return _declared(self._stream, found)
 
     def _among(self, found: list[Any], row: int) -> Any:
         """Which reading of an array a row is, by its event time as decoded: refused ones left no row."""
-        from flows.devices.slow_decoder import decode_slowly
-
         at = int(self._readings.at[row])
-        for one in found:
-            decoded, _ = decode_slowly(self._stream, (), msgspec.json.encode(one), 1 << 30)
-            if decoded and decoded[0].at == at:
-                return one
-        return None
+        return next((one for one in found if at_of(self._stream, one) == at), None)

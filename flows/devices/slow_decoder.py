@@ -40,19 +40,37 @@ class _Refused(Exception):
         super().__init__(message)
 
 
-def _parse(value: bytes) -> Any:
-    """Any JSON; NaN and Infinity, which many producers write, are let through as floats."""
+def parse_json(value: bytes) -> Any:
+    """Any JSON; NaN and Infinity, which many producers write, are let through as floats.
+
+    Raises ValueError for what is none (a text that is not UTF-8 is a UnicodeDecodeError, which is one, to msgspec
+    too), RecursionError for what is nested too deeply.
+    """
     try:
         return msgspec.json.decode(value)
-    except RecursionError as error:
-        raise _Refused("too_deep", "nested too deeply") from error
-    except msgspec.DecodeError as first:
+    except (msgspec.DecodeError, UnicodeDecodeError) as first:
         try:
             return json.loads(value)
-        except RecursionError as error:
-            raise _Refused("too_deep", "nested too deeply") from error
-        except ValueError as error:
-            raise _Refused("not_json", str(first)) from error
+        except ValueError:
+            raise ValueError(str(first)) from first
+
+
+def _parse(value: bytes) -> Any:
+    """Any JSON; raises _Refused."""
+    try:
+        return parse_json(value)
+    except RecursionError as error:
+        raise _Refused("too_deep", "nested too deeply") from error
+    except ValueError as error:
+        raise _Refused("not_json", str(error)) from error
+
+
+def _finite(number: float) -> bool:
+    """Whether a number fits a float."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _time(stream: Stream, found: Any) -> int:
@@ -67,13 +85,14 @@ def _time(stream: Stream, found: Any) -> int:
         if moment.tzinfo is None:
             raise _Refused("wrong_type", f"{stream.time} has no zone")
         at = round(moment.timestamp() * 1000)
-    elif isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    elif isinstance(found, bool) or not isinstance(found, int | float) or not _finite(found):
         raise _Refused("wrong_type", f"{stream.time} is not a number")
     elif isinstance(found, int):
         factor = MS_PER_UNIT[stream.time_unit]
         at = found * int(factor) if factor >= 1 else found // round(1 / factor)
     else:
-        at = math.floor(found * MS_PER_UNIT[stream.time_unit])
+        # past the float's range it would be infinite, and has no floor
+        at = math.floor(min(found * MS_PER_UNIT[stream.time_unit], float(_LATEST)))
     if not 0 < at < _LATEST:
         raise _Refused("wrong_type", f"{stream.time} is not a time that can be")
     return at
@@ -126,6 +145,14 @@ def _reading(stream: Stream, fields: tuple[Field, ...], found: Any) -> SlowReadi
     return SlowReading(raw, at, tuple(_value(field, found.get(field.name)) for field in fields))
 
 
+def at_of(stream: Stream, found: Any) -> int | None:
+    """Event time in ms of one reading as parsed, None for one that is refused."""
+    try:
+        return _reading(stream, (), found).at
+    except _Refused:
+        return None
+
+
 def decode_slowly(
     stream: Stream, fields: tuple[Field, ...], value: bytes, max_bytes: int
 ) -> tuple[list[SlowReading], list[Refusal]]:
@@ -141,7 +168,9 @@ def decode_slowly(
         many = found if isinstance(found, list) else [found]
         if len(many) > MAX_READINGS_PER_MESSAGE:
             raise _Refused("too_big", f"{len(many)} readings, at most {MAX_READINGS_PER_MESSAGE} are taken")
-        keys = {str(one.get(stream.key)) for one in many if isinstance(one, dict)}
+        keys = {
+            str(one[stream.key]) for one in many if isinstance(one, dict) and one.get(stream.key) is not None
+        }
         if len(keys) > 1:
             raise _Refused("mixed_devices", "an array holds readings of several devices")
     except _Refused as refused:
