@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from flows.devices.shard import Shard, ShardOutput, ShardPlace
-from flows.rules.model import Rule, RuleSet
+from flows.expressions import parse
+from flows.rules.model import Rule, RuleSet, Run
 from flows.schema import Alarm
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
@@ -115,3 +116,12 @@ def by_episode(found: Iterable[Said]) -> dict[tuple[str, str], list[Said]]:
     for one in found:
         told.setdefault((one.device, one.rule), []).append(one)
     return told
+
+
+RAISE_ALWAYS = Rule(
+    name="always",
+    stream="s",
+    patterns=(Run(length=1, of=parse("1 == 1")),),
+    reads=("f", "i", "b", "e"),
+    fingerprint="always",
+)
