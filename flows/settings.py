@@ -95,7 +95,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "metrics": MetricsSettings,
 }
 _SCALARS = ("tenant", "tenant_key", "streams", "rules", "purposes", "profile")
-_NOT_SETTINGS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA")
+_NOT_SETTINGS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA", "TELLTALE_SEED")
 
 
 def _place(found: dict[str, Any], name: str, value: str) -> None:

@@ -32,7 +32,7 @@ from tests.integration.tail import Tail
 
 ROOT = Path(__file__).parents[2]
 STARTER = Path(flows.__file__).parent / "starter"
-PATIENCE_S = 90.0
+PATIENCE_S = 120.0
 _LOOK_S = 0.1
 _LINES = 15
 
@@ -67,6 +67,11 @@ class Fleet:
         self.decisions = Tail(self.topics, self.names.decisions, lambda m: decode(Decision, m.value or b""))
         self.outcomes = Tail(self.topics, self.names.outcomes, lambda m: decode(CloudEvent, m.value or b""))
         self.dead_letters = Tail(self.topics, self.names.dead_letters, lambda m: m)
+        self._actions = [
+            Tail(self.topics, topic, lambda m: m)
+            for topic in sorted(self.topics.list())
+            if topic.startswith(f"{prefix}actions.")
+        ]
 
     @property
     def outbox(self) -> Path:
@@ -75,13 +80,7 @@ class Fleet:
 
     def actions(self) -> list[Message]:
         """All that stands on the topics of actions."""
-        found: list[Message] = []
-        for topic in self.topics.list():
-            if topic.startswith(self.names.prefix + "actions."):
-                tail = Tail(self.topics, topic, lambda m: m)
-                found += tail.all()
-                tail.close()
-        return found
+        return [message for tail in self._actions for message in tail.all()]
 
     # -- processes ------------------------------------------------------------------------------------------------
 
@@ -115,7 +114,8 @@ class Fleet:
         """End all processes and let go of the bus."""
         for part in list(self._processes):
             self.kill(part)
-        for tail in (self.alarms, self.accounts, self.decisions, self.outcomes, self.dead_letters):
+        tails = (self.alarms, self.accounts, self.decisions, self.outcomes, self.dead_letters, *self._actions)
+        for tail in tails:
             tail.close()
         self.topics.close()
 
@@ -136,9 +136,11 @@ class Fleet:
                 pytest.fail(f"{why}: {said}\n{self.logs()}", pytrace=False)
             self._pause.wait(_LOOK_S)
 
-    def started(self, part: str) -> bool:
-        """Whether a part has said something since its last start."""
-        return self._processes[part][0].poll() is None and self._log(part, 0).stat().st_size > 0
+    def said(self, part: str, text: str) -> int:
+        """How often a text stands in the logs of a part."""
+        return sum(
+            path.read_text(errors="replace").count(text) for path in self._folder.glob(f"{part}-*.log")
+        )
 
     def logs(self) -> str:
         """The last lines of each log."""

@@ -1,4 +1,4 @@
-"""When a fleet has come to rest: everything that was sent has been taken, decided and carried out."""
+"""What a fleet has still to do: everything that was sent is to be taken, decided and carried out."""
 
 from __future__ import annotations
 
@@ -19,35 +19,34 @@ def published(decisions: Iterable[Decision]) -> dict[str, Action]:
     }
 
 
-def wait_until_taken(fleet: Fleet, messages: int) -> None:
-    """Until the accounts tell of so many messages without a gap; all alarms about them are in the topic then."""
+def untaken(fleet: Fleet, messages: int) -> int:
+    """How many of so many messages the accounts do not tell of; all alarms of the others are in their topic."""
+    book = fold(fleet.accounts.so_far())
+    return max(messages - sums(book)["messages"], len(gaps(book)))
 
-    def taken() -> bool:
-        book = fold(fleet.accounts.all())
-        return not gaps(book) and sums(book)["messages"] >= messages
 
+def undecided(fleet: Fleet, complaints: int) -> int:
+    """On how many of the alarms and of so many complaints there is no decision; to be asked when all is taken."""
+    decisions = fleet.decisions.so_far()
+    alarms = {alarm.id for alarm in fleet.alarms.all()} - {decision.id for decision in decisions}
+    return len(alarms) + complaints - len({each.trigger for each in decisions if each.episode is None})
+
+
+def not_carried_out(fleet: Fleet) -> int:
+    """How many of the actions that were decided have no outcome."""
+    return len(set(published(fleet.decisions.so_far())) - {outcome.id for outcome in fleet.outcomes.so_far()})
+
+
+def wait_until_decided(fleet: Fleet, messages: int, complaints: int) -> None:
+    """Until so many messages are taken, and there is a decision on all that is to be decided about them."""
+    fleet.wait(lambda: untaken(fleet, messages) <= 0, lambda: f"{untaken(fleet, messages)} messages untaken")
     fleet.wait(
-        taken, lambda: f"{messages} messages taken; the accounts say {sums(fold(fleet.accounts.all()))}"
+        lambda: undecided(fleet, complaints) <= 0, lambda: f"{undecided(fleet, complaints)} not decided"
     )
 
 
-def wait_until_decided(fleet: Fleet, complaints: int) -> None:
-    """Until there is a decision on every alarm, and on so many complaints; call when all is taken."""
-    alarms = {alarm.id for alarm in fleet.alarms.all()}
-
-    def left() -> tuple[int, int]:
-        decisions = fleet.decisions.all()
-        events = {decision.trigger for decision in decisions if decision.episode is None}
-        return len(alarms - {decision.id for decision in decisions}), complaints - len(events)
-
-    fleet.wait(lambda: left() == (0, 0), lambda: f"decisions on {left()} more alarms and complaints")
-
-
 def wait_until_carried_out(fleet: Fleet) -> None:
-    """Until there is an outcome of every action that was decided; call when all is decided."""
-    wanted = set(published(fleet.decisions.all()))
-
-    def left() -> set[str]:
-        return wanted - {outcome.id for outcome in fleet.outcomes.all()}
-
-    fleet.wait(lambda: not left(), lambda: f"outcomes of {len(left())} more actions")
+    """Until there is an outcome of every action that was decided; to be called when all is decided."""
+    fleet.wait(
+        lambda: not not_carried_out(fleet), lambda: f"{not_carried_out(fleet)} actions without outcome"
+    )

@@ -17,24 +17,31 @@ class Tail(Generic[T]):
 
     def __init__(self, topics: Topics, topic: str, decode: Callable[[Message], T]) -> None:
         self._topics, self._topic, self._decode = topics, topic, decode
-        self._readers: dict[int, Reader] = {}
+        self._readers: list[Reader] = []
         self._found: list[T] = []
-        self._partitions = topics.partitions(topic)
+
+    def so_far(self) -> list[T]:
+        """What is here without waiting, which may lag behind; in the order of offsets within a partition."""
+        if not self._readers:
+            lows = [self._low(partition) for partition in range(self._topics.partitions(self._topic))]
+            self._readers = [self._topics.reader(self._topic, i, low) for i, low in enumerate(lows)]
+        for reader in self._readers:
+            self._found += map(self._decode, reader.read(_AT_ONCE))
+        return self._found
 
     def all(self) -> list[T]:
-        """Everything up to the ends seen now; in the order of offsets within a partition."""
-        for partition in range(self._partitions):
-            bounds = self._topics.bounds(self._topic, partition)
-            if partition not in self._readers:
-                if bounds.end == bounds.low:
-                    continue
-                self._readers[partition] = self._topics.reader(self._topic, partition, bounds.low)
-            reader = self._readers[partition]
-            while reader.position < bounds.end:
+        """Everything up to the ends seen now."""
+        self.so_far()
+        for partition, reader in enumerate(self._readers):
+            end = self._topics.bounds(self._topic, partition).end
+            while reader.position < end:
                 self._found += map(self._decode, reader.read(_AT_ONCE, wait=_WAIT_S))
         return self._found
 
     def close(self) -> None:
         """Let go of the readers."""
-        for reader in self._readers.values():
+        for reader in self._readers:
             reader.close()
+
+    def _low(self, partition: int) -> int:
+        return self._topics.bounds(self._topic, partition).low

@@ -19,7 +19,7 @@ from flows.topics.port import Message
 from tests.buses import Bus
 from tests.integration.account_book import COUNTED, fold, gaps, sums
 from tests.integration.fleet import Fleet, a_fleet
-from tests.integration.settled import published, wait_until_decided, wait_until_taken
+from tests.integration.settled import published, wait_until_decided
 
 SEEDS = (1, 2, 3)
 VEHICLES = 100
@@ -111,8 +111,7 @@ def test_all_planted_truths_are_raised_and_nothing_else(bus: Bus, seed: int, tmp
         send_car(fleet, plan.end)
         fleet.start("devices", processes=2)
         fleet.start("customers")
-        wait_until_taken(fleet, sent + len(COOLANT))
-        wait_until_decided(fleet, complaints(plan))
+        wait_until_decided(fleet, sent + len(COOLANT), complaints(plan))
 
         truths = expected(plan, "at_once")
         alarms, decisions = fleet.alarms.all(), fleet.decisions.all()
