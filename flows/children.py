@@ -17,7 +17,7 @@ from typing import IO
 
 from flows.errors import ProcessEnded
 
-_KEPT_LINES = 10
+_KEPT_LINES = 20
 _STOP_S = 10.0
 
 OnLine = Callable[[str, str], None]
@@ -109,7 +109,7 @@ def end_with_parent() -> None:
     """End this process as soon as its standard input does; it may be ended at any moment."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):  # not through sys.stdin, whose lock an ending interpreter wants
             pass
         os._exit(0)
 

@@ -11,10 +11,11 @@ import sys
 def main() -> None:
     """Run the command line; a TelltaleError is one plain paragraph on standard error and its own exit code."""
     from flows.cli.app import app
+    from flows.cli.show import say
     from flows.errors import TelltaleError
 
     try:
         app(prog_name="telltale")
     except TelltaleError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.cli.show import harmless, table, time_of
+from flows.cli.show import harmless, paragraph, table, time_of, title
 from flows.cli.why import tell
 from flows.demo.judgement import Judgement
 from flows.schema import Alarm
@@ -40,18 +40,17 @@ def close(judgement: Judgement, folder: Path) -> None:
     _matrix("actions", judgement.actions, _STATUSES)
     print()
     table(("dead letters", "messages"), [[name, str(count)] for name, count in judgement.letters.items()])
-    for title, told in (
+    for heading, told in (
         ("Why something was done", judgement.done),
         ("Why something was not", judgement.not_done),
     ):
         if told is not None:
-            print(f"\n{title}\n")
+            print()
+            title(heading)
             tell(told)
     print()
     _verdict(judgement)
-    print(
-        f"Look further: ls {folder}/outbox, or with -c {folder}: telltale topics list, dead-letters list, why ID."
-    )
+    paragraph(f"Look further: {folder}/outbox holds what would be sent; `telltale topics list -c {folder}`.")
 
 
 def _matrix(name: str, rows: Mapping[str, Counter[str]], columns: tuple[str, ...]) -> None:
@@ -65,12 +64,10 @@ def _verdict(judgement: Judgement) -> None:
     """One sentence when all is right, else what is not."""
     if judgement.right:
         came = sum(line.came for line in judgement.truths)
-        print(
-            f"All {came} alarms that were planted came, nothing else did, and every message is accounted for."
-        )
+        title(f"All {came} planted alarms came, nothing else did, and no message was lost.")
         return
     compared = judgement.comparison
-    print("Not all is as planted.")
+    title("Not all is as planted.")
     _list("did not come", [_expected(one) for one in compared.missing])
     _list("should not have come", [_alarm(one) for one in compared.unexpected])
     _list("came again with other content", [_alarm(one) for one in compared.contradicted])

@@ -20,9 +20,9 @@ from flows.demo.play import Audience
 from flows.schema import Alarm
 from flows.simulator.plan import Plan
 
-_WARMING = "Warming up: processes start and kernels are compiled, the first time for half a minute."
+_WARMING = "Warming up; the first time, kernels are compiled for some seconds."
 _COLOURS = {"warning": "yellow", "critical": "bold red", "cleared": "green", "lapsed": "green"}
-_FIXED_LINES = 9
+_FIXED_LINES = 8
 _MOST_KEPT = 200
 _RATE_S = 3.0
 

@@ -15,7 +15,7 @@ import typer
 
 from flows.cli.options import Config, settings_file, settings_of
 from flows.cli.show import say
-from flows.errors import ArgumentWrong, NameUnknown
+from flows.errors import ArgumentWrong, FlowFailed, NameUnknown, TelltaleError
 from flows.fields import did_you_mean
 from flows.settings import Settings
 
@@ -132,14 +132,28 @@ def _run_here(settings: Settings, part: str, process: int, addresses: str) -> No
     if part == "connector":
         _run_connector(settings)
         return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _run_flow(settings, part, process, addresses.split(";") if addresses else None)
+
+
+def _run_flow(settings: Settings, flow: str, process: int, addresses: list[str] | None) -> None:
+    """Run a flow until it is killed; raises the error of ours that stopped it, or FlowFailed."""
+    from bytewax.errors import BytewaxRuntimeError
+
     from flows import processes
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    known = addresses.split(";") if addresses else None
-    if part == "devices":
-        processes.run_devices(settings, process if known else None, known)
-    else:
-        processes.run_customers(settings)
+    try:
+        if flow == "devices":
+            processes.run_devices(settings, process if addresses else None, addresses)
+        else:
+            processes.run_customers(settings)
+    except BytewaxRuntimeError as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, TelltaleError):
+            cause = cause.__cause__
+        if isinstance(cause, TelltaleError):
+            raise cause from error
+        raise FlowFailed(flow, f"{type(cause).__name__}: {cause}") from error
 
 
 def _run_connector(settings: Settings) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 from flows.cli.options import Output
 from flows.schema import Value, encode
@@ -39,7 +40,21 @@ def value_of(value: Value) -> str:
 
 def say(text: str) -> None:
     """A remark on standard error, so that standard output holds results alone."""
-    print(text, file=sys.stderr)
+    paragraph(text, sys.stderr)
+
+
+def paragraph(text: str, out: TextIO | None = None) -> None:
+    """Text whose lines a terminal does not break within words; elsewhere as it is."""
+    stream = out or sys.stdout
+    width = _width(stream)
+    for line in text.split("\n"):
+        shown = line if width is None else textwrap.fill(line, width, subsequent_indent=_indent(line))
+        print(shown, file=stream)
+
+
+def title(text: str) -> None:
+    """A heading."""
+    print(_bold(text))
 
 
 def rows(found: Sequence[Row], output: Output, empty: str) -> None:
@@ -55,7 +70,7 @@ def rows(found: Sequence[Row], output: Output, empty: str) -> None:
 
 def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Columns under their names, numbers to the right; on a terminal a line is cut to what fits."""
-    width = _width()
+    width = _width(sys.stdout)
     every = [[header.replace("_", " ") for header in headers], *cells]
     sizes = [max(len(row[i]) for row in every) for i in range(len(headers))]
     numbers = [all(row[i].replace("-", "").isdigit() for row in cells) for i in range(len(headers))]
@@ -70,11 +85,14 @@ def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 
 def pairs(found: Iterable[tuple[str, str]], indent: str = "") -> None:
-    """Two columns without a header; what is empty is left out."""
+    """Two columns without a header; what is empty is left out, and what is long goes on below itself."""
     listed = [(name, value) for name, value in found if value]
     size = max((len(name) for name, _ in listed), default=0)
+    width = _width(sys.stdout)
     for name, value in listed:
-        print(f"{indent}{name:<{size}}  {value}")
+        line = f"{indent}{name:<{size}}  {value}"
+        below = " " * (len(indent) + size + 2)
+        print(line if width is None else textwrap.fill(line, width, subsequent_indent=below))
 
 
 def _cell(value: Any) -> str:
@@ -85,14 +103,17 @@ def _cell(value: Any) -> str:
     return harmless(value if isinstance(value, str) else value_of(value))
 
 
-def _width() -> int | None:
+def _width(stream: TextIO) -> int | None:
     """The terminal's columns; None where nothing is to be cut."""
-    if not sys.stdout.isatty():
-        return None
-    return shutil.get_terminal_size().columns
+    return max(20, shutil.get_terminal_size().columns) if stream.isatty() else None
+
+
+def _indent(line: str) -> str:
+    """The spaces that a line begins with."""
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _bold(text: str) -> str:
-    """A header, where the terminal may be given colours."""
+    """Text that stands out, where the terminal may be given colours."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
     return text if plain else f"\x1b[1m{text}\x1b[0m"

@@ -1,0 +1,146 @@
+"""`telltale rules`: findings, test results, publishing and listing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+BROKEN = """\
+rule: broken
+stream: vehicle
+when: {run: 3, of: coolant >= 105}
+colour: red
+ends: {silent: 1h}
+limits: [{per: rule, at_most: 1, every: 1h}]
+"""
+WRONG_TEST = """\
+rule: hot
+stream: vehicle
+when: {run: 3, of: coolant_c >= 105}
+ends: {silent: 1h}
+do: {raised: [{task: {queue: fleet, subject: hot}}]}
+limits: [{per: rule, at_most: 1, every: 1h}]
+tests:
+  - name: right
+    readings: {coolant_c: "106x2"}
+    expect: [{at: 20s, raised: true, do: [task]}]
+  - name: too early
+    readings: {coolant_c: "106x2"}
+    expect: [{at: 10s, raised: true}]
+  - name: too much hoped for
+    readings: {coolant_c: "106x1"}
+    expect: [{at: 10s, raised: true}]
+  - name: not expected
+    readings: {coolant_c: "106x2"}
+    expect: []
+"""
+
+
+def test_a_good_configuration_is_told_in_one_line(telltale, project):
+    """What was found is counted."""
+    rules = len(list((project / "rules").glob("*.yaml")))
+    said = telltale("rules", "check")
+    assert said.code == 0
+    assert said.out.startswith(f"All good: {rules} rules, 1 stream, ")
+    assert said.err == ""
+
+
+def test_every_mistake_is_shown_with_its_place(telltale, project):
+    """Findings are wrong input: exit code 2, one line each with file, line and column."""
+    (project / "rules" / "broken.yaml").write_text(BROKEN)
+    said = telltale("rules", "check")
+    assert (said.code, said.out) == (2, "")
+    assert [line.split(": ")[0] for line in said.err.splitlines()] == [
+        "rules/broken.yaml:3:20",
+        "rules/broken.yaml:4:1",
+    ]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_starters_tests_pass(telltale):
+    """The count is told, with --verbose also each."""
+    said = telltale("rules", "test")
+    assert said.code == 0
+    assert said.out.endswith(" tests passed.\n")
+    shown = telltale("rules", "test", "--verbose", "--rule", "vehicle-silent")
+    assert [line.split("  ")[0] for line in shown.lines[:-1]] == ["passed", "passed"]
+    assert shown.lines[-1] == "2 tests passed."
+
+
+def test_failing_tests_show_place_and_both_sides_and_leave_with_one(telltale, project):
+    """File and line, what was expected and what came instead."""
+    (project / "rules" / "hot.yaml").write_text(WRONG_TEST)
+    said = telltale("rules", "test", "--rule", "hot")
+    assert said.code == 1
+    assert said.lines == [
+        "FAILED  rules/hot.yaml:11  too early",
+        "        expected  10s raised: true",
+        "        got       20s raised: true, do: [task]",
+        "FAILED  rules/hot.yaml:14  too much hoped for",
+        "        expected  10s raised: true",
+        "        got       nothing",
+        "FAILED  rules/hot.yaml:17  not expected",
+        "        got       20s raised: true, do: [task]",
+        "        expected  nothing more",
+        "3 of 4 tests failed.",
+    ]
+
+
+def test_rules_without_tests_are_named(telltale, project):
+    """They are no failure, but nobody should think they were tested."""
+    (project / "rules" / "hot.yaml").write_text(WRONG_TEST.partition("tests:")[0])
+    said = telltale("rules", "test", "--rule", "hot")
+    assert (said.code, said.out) == (0, "0 tests passed.\n")
+    assert said.err == "Without tests: hot.\n"
+
+
+def test_another_folder_of_rules_may_be_named(telltale, project, tmp_path):
+    """With the streams and purposes of the settings."""
+    folder = tmp_path / "others"
+    folder.mkdir()
+    (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
+    (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
+    (folder / "hot.yaml").write_text(WRONG_TEST)
+    said = telltale("rules", "list", folder)
+    assert said.code == 0
+    assert [line.split()[0] for line in said.lines] == ["rule", "hot"]
+
+
+def test_an_empty_folder_of_rules_says_so(telltale, project):
+    """An empty result has its reason, on standard error."""
+    for file in (project / "rules").iterdir():
+        file.unlink()
+    (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
+    (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
+    said = telltale("rules", "list")
+    assert (said.code, said.out, said.err) == (0, "", "There are no rules in rules.\n")
+
+
+@pytest.mark.usefixtures("project")
+def test_publishing_counts_up_only_when_something_changed(telltale, project):
+    """The same files twice are one set; a changed rule is the next."""
+    assert telltale("rules", "publish").out == "Rule set 1 is in force.\n"
+    assert telltale("rules", "publish").out == "Rule set 1 is in force.\n"
+    file = project / "rules" / "vehicle-silent.yaml"
+    file.write_text(file.read_text().replace("ends: {silent: 30d}", "ends: {silent: 20d}"))
+    assert telltale("rules", "publish").out == "Rule set 2 is in force.\n"
+
+
+def test_the_published_set_is_listed_whatever_the_files_say_now(telltale, project):
+    """What is in force is read from the topic."""
+    telltale("rules", "publish")
+    (project / "rules" / "vehicle-silent.yaml").unlink()
+    listed = [
+        json.loads(line)["rule"] for line in telltale("rules", "list", "--published", "-o", "json").lines
+    ]
+    assert "vehicle-silent" in listed
+    assert "vehicle-silent" not in telltale("rules", "list").out
+
+
+@pytest.mark.usefixtures("bus")
+def test_nothing_published_says_how_to_publish(telltale):
+    """The command stands in the error."""
+    said = telltale("rules", "list", "--published")
+    assert said.code == 2
+    assert "telltale rules publish" in said.err
