@@ -266,3 +266,72 @@ class RuleSetTooBig(WrongInput):
             f"The rule set takes {size} bytes, and a message may take {most}. "
             "Remove rules or tests, or share them among several tenants."
         )
+
+
+class SettingsMissing(WrongInput):
+    """The settings file that was named does not exist."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is no settings file {path}. Name another with --config or TELLTALE_CONFIG.")
+
+
+class TopicsFileMissing(WrongInput):
+    """Something is to be read from embedded topics that nobody has made yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There are no topics yet: the file {path} does not exist. Create it with `telltale topics create` or "
+            "`telltale run`, or name the settings that know another with --config."
+        )
+
+
+class NameUnknown(WrongInput):
+    """A name given on the command line is not one of those there are; `hint` names the nearest or all."""
+
+    def __init__(self, what: str, name: str, hint: str) -> None:
+        self.name = name
+        super().__init__(f"There is no {what} {name!r}. {hint}".rstrip())
+
+
+class ArgumentWrong(WrongInput):
+    """An argument on the command line cannot be used."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"{what}. {mend}")
+
+
+class FolderTaken(WrongInput):
+    """A folder is to be made anew, but it holds something that is not ours to remove."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} exists and was not made by this command. Name another folder with --folder.")
+
+
+class ProcessEnded(TelltaleError):
+    """A process that should go on has ended; `exit_code` is 2 when it said that its input is wrong, else 3."""
+
+    def __init__(self, name: str, code: int, lines: Iterable[str]) -> None:
+        self.exit_code = 2 if code == 2 else 3
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        shown = "".join(f"\n  {line}" for line in lines)
+        said = f" Its last lines:{shown}" if shown else " It said nothing."
+        super().__init__(f"The process {name!r} {how}, so all were stopped; start again to go on.{said}")
+
+
+class ProcessSilent(Unreachable):
+    """Processes were waited for and did not do what they should in time."""
+
+    def __init__(self, what: str, seconds: float, where: str) -> None:
+        super().__init__(f"{what} within {seconds:g} s. What the processes said stands in {where}.")
+
+
+class FlowFailed(TelltaleError):
+    """A flow stopped on an error that nobody foresaw; the log has it whole."""
+
+    exit_code = 3
+
+    def __init__(self, flow: str, reason: str) -> None:
+        super().__init__(
+            f"The {flow} flow stopped on an error: {reason}. Its state is safe; start it again, and if it stops "
+            "again, the log above tells in which step."
+        )
