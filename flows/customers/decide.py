@@ -16,6 +16,7 @@ from flows.customers.cause import Cause
 from flows.customers.planning import Ground, plan, valid_for
 from flows.customers.rule_index import RuleIndex
 from flows.customers.state import Customer, episode_key, has_open
+from flows.durations import format_duration
 from flows.expression_values import truth
 from flows.expressions import Expression
 from flows.rules.model import ActionEntry, Rule
@@ -140,7 +141,7 @@ class _Deciding:
                 continue
             of = self._cause.device if limit.per == "device" else ""
             key = f"{'dry' if self._dry else 'live'}|{rule.name}|{limit.per}|{of}|{limit.every}"
-            text = f"{limit.at_most} per {limit.per} in {limit.every} ms"
+            text = f"{limit.at_most} per {limit.per} in {format_duration(limit.every)}"
             found.append((Counted(key=key, every=limit.every), limit.at_most, text))
         return found
 
@@ -161,10 +162,17 @@ class _Deciding:
         )
 
     def _explained(self) -> Cause:
-        """The cause with its explanation, which an event has from the rule."""
-        if self._cause.explanation or self._rule is None or not self._rule.explain:
-            return self._cause
-        return msgspec.structs.replace(self._cause, explanation=fill(self._rule.explain, self._cause.values))
+        """The cause with its explanation: an event has it from the rule, a later transition says what it is."""
+        cause = self._cause
+        if cause.explanation:
+            return cause
+        if cause.transition not in (None, "raised"):
+            severity = cause.values.get("severity")
+            to = f" to {severity}" if severity and cause.transition in ("escalated", "deescalated") else ""
+            return msgspec.structs.replace(cause, explanation=f"{cause.rule} {cause.transition}{to}.")
+        if self._rule is None or not self._rule.explain:
+            return cause
+        return msgspec.structs.replace(cause, explanation=fill(self._rule.explain, cause.values))
 
     def _ask(self, expression: Expression) -> tuple[bool | None, dict[str, Value]]:
         """A condition's truth, and the values it saw."""

@@ -12,6 +12,7 @@ import msgspec
 from flows.customers import limits
 from flows.customers.rule_index import RuleBook
 from flows.customers.state import FORGET_AFTER_MS, Times
+from flows.durations import format_duration
 from flows.errors import StateUnreadable
 from flows.schema import Check, Decision, PlannedAction
 
@@ -90,7 +91,10 @@ class RuleLimits:
                 counted = limits.within(times, decision.at, every)
                 values = {"counted": counted, "at_most": at_most}
                 return Check(
-                    kind="limit", text=f"{at_most} per rule in {every} ms", result=False, values={**values}
+                    kind="limit",
+                    text=f"{at_most} per rule in {format_duration(every)}",
+                    result=False,
+                    values={**values},
                 )
         for every, _ in found:
             limits.count(self._times(every).times, decision.at, every)

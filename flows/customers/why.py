@@ -104,7 +104,7 @@ def _sentence(decision: Decision) -> str:
             would = [p.action.name for p in decision.actions if p.status == "dry_run"]
             return f"dry run, would have done: {', '.join(would)}"
         case "too_late":
-            return f"not done, too late{because}"
+            return "not done: too late"
         case "held":
             return f"held for release{because}"
         case "refused":

@@ -40,7 +40,7 @@ def test_why_not_names_the_limit_and_what_it_counted() -> None:
     """Refused, with the check that said no."""
     here = world()
     (_, told) = why_customer("c-ann", "engine-overheating", here.log, [])
-    assert told.said == "refused: limit: 1 per device in 86400000 ms"
+    assert told.said == "refused: limit: 1 per device in 1d"
     no = [c for c in told.checks if c.answer == "no"]
     assert [(c.kind, c.values["counted"]) for c in no] == [("limit", 1)]
 
@@ -51,3 +51,15 @@ def test_a_customers_decisions_are_told_in_their_order_and_by_rule() -> None:
     assert [t.at for t in why_customer("c-ann", None, reversed(here.log), [])] == [T0, T0 + HOUR]
     assert len(why_customer("c-bob", None, here.log, [])) == 1
     assert why_customer("c-ann", "other", here.log, []) == []
+
+
+def test_a_later_transition_is_told_in_its_own_words() -> None:
+    """The rule's explanation is of the raise: what escalated or cleared has none of its facts."""
+    here = world()
+    here.feed(alarm(transition="escalated", number=2, severity="critical", explanation=""))
+    here.feed(alarm(transition="cleared", number=3, severity="warning", explanation=""))
+    told = why_customer("c-ann", None, here.log, [])
+    assert [t.explanation for t in told][-2:] == [
+        "engine-overheating escalated to critical.",
+        "engine-overheating cleared.",
+    ]
