@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.devices.decoder import Decoder
-from flows.devices.scanner import BOOL, ENUM, FLOAT, INT, Scanner
+from flows.devices.scanner import Scanner
 from flows.devices.slow_decoder import decode_slowly
 from flows.schema import encode
 from flows.streams import MS_PER_UNIT, Field, Stream, TimeUnit
@@ -30,7 +30,6 @@ FIELDS = (
     Field(name="b", type="bool"),
     Field(name="e", type="enum", values=("off", "on", "offen", "grün")),
 )
-_KINDS = {"float": FLOAT, "int": INT, "bool": BOOL, "enum": ENUM}
 
 
 def stream_of(unit: TimeUnit) -> Stream:
@@ -38,14 +37,7 @@ def stream_of(unit: TimeUnit) -> Stream:
     return Stream(name="s", topic="telemetry", key="id", time="at", time_unit=unit, fields=FIELDS)
 
 
-def scanner_of(unit: TimeUnit) -> Scanner:
-    """The scanner as the decoder makes it."""
-    factor = MS_PER_UNIT[unit]
-    multiply, divide = (int(factor), 1) if factor >= 1 else (1, round(1 / factor))
-    return Scanner("id", "at", [(f.name, _KINDS[f.type], f.values) for f in FIELDS], multiply, divide)
-
-
-SCANNERS = {unit: scanner_of(unit) for unit in UNITS}
+SCANNERS = {unit: Scanner(stream_of(unit), FIELDS) for unit in UNITS}
 
 batches = st.builds(messages, st.integers(0, 1 << 32), st.integers(1, 40))
 
