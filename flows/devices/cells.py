@@ -43,8 +43,12 @@ def restore_rule(state: RuleState, saved: CellsState) -> None:
 
 def keep_episodes(state: RuleState, old: RuleState) -> None:
     """Carry the episodes under way into a changed rule; what its patterns had begun to see is forgotten."""
-    cells = old.cells[old.cells[:, k.STATE] != k.INACTIVE].copy()
-    cells = cells[cells[:, k.OWNER] >= 0]
+    keeps = old.cells[:, k.STATE] == k.ACTIVE
+    if state.absent_after >= 0:
+        # who lapsed waits for its return under any absence, and is no episode of another pattern
+        keeps |= old.cells[:, k.STATE] == k.SPENT
+        state.held_since = old.held_since
+    cells = old.cells[keeps & (old.cells[:, k.OWNER] >= 0)]
     cells[:, k.SEVERITY] = np.minimum(cells[:, k.SEVERITY], max(0, len(state.rule.severities) - 1))
     cells[:, k.CLEARING] = 0
     n = len(state.rule.patterns)

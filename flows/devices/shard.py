@@ -36,7 +36,7 @@ from flows.devices.shard_state import (
     unpack_heard,
     unpack_lengths,
 )
-from flows.devices.silence import absences
+from flows.devices.silence import absences, release
 from flows.devices.table import DeviceTable
 from flows.devices.ticks import running_clock, segments, tick_of
 from flows.devices.windows import Closed
@@ -151,7 +151,10 @@ class Shard:
         old = {state.rule.name: state for state in self._rules}
         self._use(old)
         kept = {state.rule.name for state in self._rules}
+        holding = {state.rule.name for state in self._rules if state.absent_after >= 0}
         for state in old.values():
+            if state.rule.name not in holding:
+                out.alarms += release(state, self._clock(), self._alarm_place())
             if state.rule.name not in kept:
                 under_way = state.cells[
                     (state.cells[:, k.OWNER] >= 0) & (state.cells[:, k.STATE] == k.ACTIVE)

@@ -43,6 +43,11 @@ def absences(
     return state.raise_absent(clock, clocks, heard, count), alarms
 
 
+def release(state: RuleState, clock: int, place: Place) -> list[Alarm]:
+    """The end of the stream's alarm when the rule that held its absences is gone, or holds no more."""
+    return [] if state.held_since < 0 else [_alarm(state, place, clock, 2, 0, 0)]
+
+
 def _alarm(state: RuleState, place: Place, clock: int, number: int, live: int, overdue: int) -> Alarm:
     """The stream's own alarm, raised (number 1) or cleared (2)."""
     device = f"{place.stream}/{place.partition}"
@@ -60,6 +65,10 @@ def _alarm(state: RuleState, place: Place, clock: int, number: int, live: int, o
         at=clock,
         opened_at=state.held_since,
         partition=place.partition,
-        explanation=f"{overdue} of {live} live devices are silent: absences of {state.rule.name} are held.",
+        explanation=(
+            f"{overdue} of {live} live devices are silent: absences of {state.rule.name} are held."
+            if number == 1
+            else f"Absences of {state.rule.name} are no longer held."
+        ),
         evidence=Evidence(values={"live": live, "overdue": overdue}),
     )
