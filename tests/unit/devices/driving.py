@@ -14,7 +14,8 @@ from flows.rules.model import Rule, RuleSet, Run
 from flows.schema import Alarm
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
-from tests.unit.devices.oracle import Said, Sent
+from tests.unit.devices.oracle import Sent
+from tests.unit.devices.oracle_episodes import Said
 
 COUNTED = ("taken", "late", "duplicate", "future", "dead")
 

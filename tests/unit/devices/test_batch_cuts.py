@@ -33,7 +33,7 @@ from tests.unit.devices.series import (
 )
 
 bounded = settings(
-    derandomize=True, max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    derandomize=True, max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 mixed = rules_of(st.one_of(runs(), counts(), trends(), windows()), "mixed")
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from flows.rules.model import Rule
 from flows.streams import Stream
 from tests.unit.devices.driving import Driven, Sets, by_episode, said
-from tests.unit.devices.oracle import Oracle, Said, Sent
+from tests.unit.devices.oracle import Oracle, Sent
+from tests.unit.devices.oracle_episodes import Said
 from tests.unit.devices.series import (
     absences,
     counts,
@@ -27,7 +28,7 @@ from tests.unit.devices.series import (
 )
 
 bounded = settings(
-    derandomize=True, max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    derandomize=True, max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
