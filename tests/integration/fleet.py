@@ -86,13 +86,20 @@ class Fleet:
 
     def start(self, part: str, processes: int = 1) -> None:
         """Start devices, customers or outbox, devices perhaps among several processes that know each other."""
+        program = [sys.executable, "-m", "tests.integration.flow_process", part]
         clusters = [[]] if processes == 1 else _clusters(processes)
-        self._processes[part] = [self._launch(part, i, cluster) for i, cluster in enumerate(clusters)]
+        self._processes[part] = [
+            self._launch(part, i, [*program, *cluster]) for i, cluster in enumerate(clusters)
+        ]
 
-    def _launch(self, part: str, number: int, cluster: list[str]) -> subprocess.Popen[bytes]:
+    def start_program(self, part: str, program: list[str]) -> None:
+        """Start a part by a command line of its own."""
+        self._processes[part] = [self._launch(part, 0, program)]
+
+    def _launch(self, part: str, number: int, program: list[str]) -> subprocess.Popen[bytes]:
         with self._log(part, number).open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.flow_process", part, *cluster],
+                program,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
