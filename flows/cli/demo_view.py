@@ -20,7 +20,7 @@ from flows.demo.play import Audience
 from flows.schema import Alarm
 from flows.simulator.plan import Plan
 
-_WARMING = "Warming up; the first time, kernels are compiled for some seconds."
+_WARMING = "Warming up; the first time, kernels are compiled for half a minute."
 _COLOURS = {"warning": "yellow", "critical": "bold red", "cleared": "green", "lapsed": "green"}
 _FIXED_LINES = 8
 _MOST_KEPT = 200

@@ -10,7 +10,7 @@ import msgspec
 from flows.customers.why import Why, why_id
 from flows.demo.fleet import TOLD, planted_vehicles
 from flows.demo.news import Newsroom
-from flows.schema import Alarm
+from flows.schema import Alarm, Decision
 from flows.simulator.compare import Comparison, compare
 from flows.simulator.expectation import expected
 from flows.simulator.plan import Plan
@@ -115,7 +115,12 @@ def _example(news: Newsroom, verdict: str) -> Why | None:
     chosen = [decision for decision in news.decisions if decision.verdict == verdict and decision.device]
     if not chosen:
         return None
-    best = max(chosen, key=lambda d: (d.rule == _FAVOURITE, len(d.actions), len(d.checks), d.id))
+    best = max(chosen, key=lambda d: (d.rule == _FAVOURITE, _published(d), len(d.checks), d.id))
     return next(
         told for told in why_id(best.id, news.decisions, news.outcomes.values()) if told.decision == best.id
     )
+
+
+def _published(decision: Decision) -> int:
+    """How many actions went out."""
+    return sum(planned.status == "published" for planned in decision.actions)
