@@ -28,6 +28,7 @@ _START_S = 180.0
 _DRAIN_S = 120.0
 _KEPT_UP = 0.95
 _FLAT_MS = 250.0
+_NUMBERS = 10_000  # more than one fleet lets go bad
 
 
 class ActionMessage(msgspec.Struct):
@@ -83,7 +84,7 @@ class Road:
         command += [self._product.telemetry, "--rate", str(rate), "--seconds", str(seconds)]
         command += ["--episodes", str(live.episodes), "--devices", str(self._devices)]
         self._running.start(name, [*command, "--first", str(self._first)], {})
-        self._first += 1_000_000 // 100
+        self._first += _NUMBERS
         log = self._running.log(name)
 
         def sent() -> Sent | None:
@@ -98,7 +99,8 @@ class Road:
             return self.actions.latencies(done.raising)
 
         def seen() -> str:
-            return f"{len(self.actions.appended)} actions so far"
+            missing = [device for device, at in done.raising if (device, at) not in self.actions.appended]
+            return f"of {len(done.raising)} actions {len(missing)} are missing: {', '.join(missing[:3])}, …"
 
         return done, self._running.wait_for("Acting on all episodes", _DRAIN_S, arrived, seen)
 

@@ -19,6 +19,7 @@ import msgspec
 from flows.topics.kafka import KafkaTopics
 from flows.topics.port import Writer
 from flows.topics.sqlite import SqliteTopics
+from load_tests.oracle import TenInARow, Watcher
 
 _TICK_S = 0.005
 _STEP_S = 0.1
@@ -47,7 +48,7 @@ class Fleet:
         self._numbers = itertools.count(first)
         self._every = 1 / episodes
         self._next = 0.0
-        self._going_bad: deque[tuple[float, int, int]] = deque()
+        self._going_bad: deque[tuple[float, int, int, Watcher]] = deque()
         self.raising: list[tuple[str, int]] = []
 
     def report(self, count: int, at: int) -> None:
@@ -61,19 +62,20 @@ class Fleet:
         """Devices that go bad report, every tenth of a second; with `last` no further one begins."""
         if now >= self._next and not last:
             self._next = max(self._next + self._every, now - self._every)
-            self._going_bad.append((now, next(self._numbers), 0))
+            self._going_bad.append((now, next(self._numbers), 0, Watcher(TenInARow())))
         while self._going_bad and self._going_bad[0][0] <= now:
-            due, number, step = self._going_bad.popleft()
+            _, number, step, watcher = self._going_bad.popleft()
             name, at = f"hot-{number:07}", int(clock() * 1000)
             coolant = 90 if step >= _RISING else 106 + 2 * step
             value = (
                 f'{{"device":"{name}","coolant_c":{coolant}.0,"battery_v":13.5,"speed_kmh":50.0,"at":{at}}}'
             )
             self._writer.write(self._topic, value.encode(), key=name.encode())
-            if step == _RISING - 1:
+            if watcher.take(at, coolant):
                 self.raising.append((name, at))
             if step < _RISING + _COOL:
-                self._going_bad.append((due + _STEP_S, number, step + 1))
+                # From now, not from when it was due: after a hold-up two readings would have one time.
+                self._going_bad.append((now + _STEP_S, number, step + 1, watcher))
 
     @property
     def quiet(self) -> bool:

@@ -15,11 +15,6 @@ from load_tests.processes import Processes, free_addresses, run_once
 
 _OWN_PARTITIONS = 4
 _PUBLISH_S = 120.0
-# What `telltale rules publish` does, without reading the whole command line.
-_PUBLISH = (
-    "import os, pathlib, flows.provision as p, flows.settings as s;"
-    "p.publish_rules(s.load_settings(pathlib.Path(os.environ['TELLTALE_CONFIG']), os.environ))"
-)
 
 
 class Product:
@@ -51,7 +46,8 @@ class Product:
             topics.create([TopicSpec(self.telemetry, partitions)])
         finally:
             topics.close()
-        run_once([sys.executable, "-c", _PUBLISH], self.environment, self.folder / "logs", _PUBLISH_S)
+        publish = [sys.executable, "-m", "flows.cli", "rules", "publish"]
+        run_once(publish, self.environment, self.folder / "logs", _PUBLISH_S)
 
     def start(self, flow: str, count: int, running: Processes) -> None:
         """Start a flow (`devices`, `customers`) in so many processes, recovery on, an epoch a second."""
