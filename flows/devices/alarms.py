@@ -7,7 +7,7 @@ import math
 import msgspec
 import numpy as np
 
-from flows.devices import kernel as k
+from flows.devices.kernels import layout as k
 from flows.devices.rule_state import Transitions
 from flows.ids import episode_id, transition_id
 from flows.rules.model import Count, Rule, Window
@@ -27,7 +27,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where alarms come from: the tenant, the rule set's number, stream, partition, and when a reading is stale (ms)."""
+    """Where alarms come from: tenant, rule set, stream, partition, and after how long a reading is stale (ms)."""
 
     tenant: str
     rule_set: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from flows.devices.alarms import Cause
 from flows.devices.decoder import Readings, value_of
@@ -19,9 +19,9 @@ def _declared(stream: Stream, found: Any) -> dict[str, Value]:
     """The declared fields of one decoded reading, texts cut to 500 characters."""
     if not isinstance(found, dict):
         return {}
-    values: dict[str, Value] = {}
+    said, values = cast("dict[str, Any]", found), dict[str, Value]()
     for field in stream.fields:
-        value: Any = found.get(field.name)
+        value = said.get(field.name)
         if isinstance(value, str):
             # half a surrogate pair, which JSON lets through, cannot be written again
             values[field.name] = value[:_MOST_TEXT].encode("utf-8", "replace").decode()
@@ -52,7 +52,7 @@ class Causes:
     def _reading(self, row: int, message: int) -> dict[str, Value]:
         found = parse_json(value_of(self._batch, message))
         if isinstance(found, list):
-            found = self._among(found, row)
+            found = self._among(cast("list[Any]", found), row)
         return _declared(self._stream, found)
 
     def _among(self, found: list[Any], row: int) -> Any:

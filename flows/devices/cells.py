@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flows.devices import kernel as k
+from flows.devices.kernels import layout as k
 from flows.devices.rule_state import RuleState
 from flows.devices.shard_state import CellsState, WindowsState
 
@@ -21,10 +21,7 @@ def save_rule(state: RuleState) -> CellsState:
         cells=state.cells[used].tobytes(),
         tallies=state.tallies[used].tobytes(),
         points=state.points[used].tobytes(),
-        windows={
-            p: WindowsState(w.names.shape[1], w.names.tobytes(), w.opened.tobytes(), w.panes.tobytes())
-            for p, w in state.windows.items()
-        },
+        windows={p: WindowsState(*windows.save()) for p, windows in state.windows.items()},
     )
 
 

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from flows.devices.attributes import Attributes
 from flows.devices.conditions import code_of
+from flows.devices.kernels.layout import ClosedWindows
 from flows.devices.rule_state import RuleState
 from flows.devices.windows import Closed, WindowState
 from flows.rules.model import Window
 from flows.streams import Stream
 
-NOTHING = Closed(np.empty((0, 4), np.int64), np.empty((0, 3)))
+
+def _nothing() -> ClosedWindows:
+    """No windows: a cursor is written to, so each has its own."""
+    return ClosedWindows(np.empty((0, 4), np.int64), np.empty((0, 3)), np.zeros(1, np.int64))
 
 
 def closings(
@@ -22,13 +26,13 @@ def closings(
     stream: Stream,
     attributes: Attributes,
     close: Callable[[int, Window, WindowState], Closed],
-) -> Closed:
+) -> ClosedWindows:
     """Close windows of every window pattern of a rule: rows (row, slot, pattern, condition).
 
     In order of row, then of the windows' ends, then as the patterns are written.
     """
     if not state.windows:
-        return NOTHING
+        return _nothing()
     rows: list[NDArray[np.int64]] = []
     facts: list[NDArray[np.float64]] = []
     for p, windows in state.windows.items():
@@ -51,7 +55,9 @@ def closings(
         rows.append(np.column_stack([closed.rows, np.full(m, p), condition.astype(np.int64)]))
         facts.append(closed.facts)
     if not rows:
-        return NOTHING
+        return _nothing()
     joined, values = np.concatenate(rows), np.concatenate(facts)
     order = np.lexsort((joined[:, 2], values[:, 0], joined[:, 0]))
-    return Closed(np.ascontiguousarray(joined[order]), np.ascontiguousarray(values[order]))
+    return ClosedWindows(
+        np.ascontiguousarray(joined[order]), np.ascontiguousarray(values[order]), np.zeros(1, np.int64)
+    )

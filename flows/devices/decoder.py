@@ -1,4 +1,4 @@
-"""A raw batch into columns: the scanner for what is usual, the slow decoder for the rest, dead letters for the broken."""
+"""A raw batch into columns: the scanner for what is usual, the slow decoder for the rest, dead letters for garbage."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.devices.scanner import BOOL, ENUM, FLOAT, INT, Scanned, Scanner
+from flows.devices.kernels.scan import Scanned
+from flows.devices.scanner import Scanner
 from flows.devices.slow_decoder import Refusal, SlowReading, decode_slowly
 from flows.devices.table import hash_of
 from flows.schema import DeadLetter
-from flows.streams import MS_PER_UNIT, Field, Stream
+from flows.streams import Stream
 from flows.topics.port import RawBatch
-
-_KINDS = {"float": FLOAT, "int": INT, "bool": BOOL, "enum": ENUM}
 
 
 class Readings(msgspec.Struct, frozen=True):
@@ -42,14 +41,6 @@ def value_of(batch: RawBatch, message: int) -> bytes:
     return batch.data[begin : int(batch.ends[message])]
 
 
-def _scale(stream: Stream) -> tuple[int, int]:
-    """(multiply, divide) of whole numbers of the time unit to ms; multiply 0 for texts."""
-    if stream.time_unit == "rfc3339":
-        return 0, 1
-    factor = MS_PER_UNIT[stream.time_unit]
-    return (int(factor), 1) if factor >= 1 else (1, round(1 / factor))
-
-
 class Decoder:
     """Decodes a stream's batches for the fields that some rule reads."""
 
@@ -58,14 +49,7 @@ class Decoder:
         self.fields = tuple(f for f in stream.fields if f.name in fields and f.type != "text")
         self._stream = stream
         self._max_bytes = max_bytes
-        multiply, divide = _scale(stream)
-        self._scanner = Scanner(
-            stream.key,
-            stream.time,
-            [(f.name, _KINDS[f.type], f.values) for f in self.fields],
-            multiply,
-            divide,
-        )
+        self._scanner = Scanner(stream, self.fields)
 
     def decode(self, batch: RawBatch) -> Readings:
         """All readings of a batch; never raises for what a device sent."""

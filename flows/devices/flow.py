@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, cast
 
-import bytewax.operators as op
+import bytewax.operators as op  # pyright: ignore[reportMissingTypeStubs]
 from bytewax.dataflow import Dataflow
 from bytewax.dataflow import Stream as Flowing
-from bytewax.operators import KeyedStream
+from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeStubs]
 
 from flows.devices.operator import OutItem, ShardItem, ShardLogic
 from flows.devices.shard import RuleSets, Shard, ShardPlace
@@ -24,7 +24,7 @@ from flows.engine.latest import LatestSource
 from flows.engine.messages import UNWATCHED, Item, Watch
 from flows.engine.raw import RawSource, shard_key
 from flows.engine.rule_sets import Polled, PollSource
-from flows.engine.sink import Beat, Outgoing, TopicSink, silent
+from flows.engine.sink import Beat, TopicSink, silent
 from flows.errors import TooFewPartitions
 from flows.metrics import Metrics
 from flows.settings import Settings
@@ -90,9 +90,7 @@ class _Wiring:
         rule_sets = op.input(step.DEVICES_RULES, flow, PollSource(self._rule_sets, watch=self._watch))
         shards = [self._shards(flow, stream) for stream in self._streams.values()]
         out = op.merge("merge", op.flat_map("quiet", rule_sets, lambda _: []), *shards)
-        op.output(
-            step.DEVICES_OUT, cast(KeyedStream[Outgoing], out), TopicSink(self._open_topics, beat=self._beat)
-        )
+        op.output(step.DEVICES_OUT, out, TopicSink(self._open_topics, beat=self._beat))
         return flow
 
     def _shards(self, flow: Dataflow, stream: Stream) -> Flowing[OutItem]:

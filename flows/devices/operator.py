@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from bytewax.operators import StatefulBatchLogic
+from bytewax.operators import StatefulBatchLogic  # pyright: ignore[reportMissingTypeStubs]
 
 from flows.devices.shard import Shard, ShardOutput
 from flows.devices.shard_state import partition_of_state

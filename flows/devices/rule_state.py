@@ -1,4 +1,4 @@
-"""The state of one rule in one shard: its parameters for the kernel, an index by device, and cells for the few in trouble."""
+"""The state of one rule in one shard: its parameters, an index by device, and cells for the few in trouble."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.devices import kernel as k
 from flows.devices.conditions import Conditions, Numbers, Truths
-from flows.devices.windows import Closed, WindowState
+from flows.devices.kernels import by_clock, rows
+from flows.devices.kernels import layout as k
+from flows.devices.windows import WindowState
 from flows.rules.model import Absence, Count, Pattern, Rule, Run, Trend, Window
 
 _FIRST_CELLS = 16
@@ -46,24 +47,20 @@ def _parameters(pattern: Pattern) -> tuple[list[int], float, int]:
             return [k.ABSENCE, 0, 0, -1, 0, 0], 0.0, 0
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What one rule needs of a batch: per pattern `holds` int8 [p, n], `values` [p, n]; `clears`, `severer`, `milder`."""
+def rows_of(columns: k.RowColumns, rows: slice) -> k.RowColumns:
+    """Some of the rows; not copied."""
+    return k.RowColumns(columns.slots[rows], columns.at[rows], columns.previous[rows], columns.status[rows])
 
-    holds: Truths
-    values: Numbers
-    clears: Truths
-    severer: Truths
-    milder: Truths
 
-    def rows(self, rows: slice) -> Asked:
-        """The same of some rows."""
-        return Asked(
-            np.ascontiguousarray(self.holds[:, rows]),
-            np.ascontiguousarray(self.values[:, rows]),
-            self.clears[rows],
-            np.ascontiguousarray(self.severer[:, rows]),
-            np.ascontiguousarray(self.milder[:, rows]),
-        )
+def answers_of(asked: k.Answers, rows: slice) -> k.Answers:
+    """What was asked of some of the rows."""
+    return k.Answers(
+        np.ascontiguousarray(asked.holds[:, rows]),
+        np.ascontiguousarray(asked.values[:, rows]),
+        asked.clears[rows],
+        np.ascontiguousarray(asked.severer[:, rows]),
+        np.ascontiguousarray(asked.milder[:, rows]),
+    )
 
 
 def _followed(pattern: Pattern) -> str | None:
@@ -73,7 +70,7 @@ def _followed(pattern: Pattern) -> str | None:
     return pattern.field if isinstance(pattern, Trend | Window) else None
 
 
-def ask(rule: Rule, conditions: Conditions, n: int) -> Asked:
+def ask(rule: Rule, conditions: Conditions, n: int) -> k.Answers:
     """Evaluate all of a rule's conditions on one batch."""
     holds: list[Truths] = []
     values: list[Numbers] = []
@@ -89,7 +86,7 @@ def ask(rule: Rule, conditions: Conditions, n: int) -> Asked:
         followed = _followed(pattern)
         values.append(conditions.numbers(followed) if followed else missing)
     levels = rule.severities
-    return Asked(
+    return k.Answers(
         np.ascontiguousarray(np.stack(holds)),
         np.ascontiguousarray(np.stack(values)),
         conditions.truths(rule.clear.of) if rule.clear else conditions.unknown,
@@ -109,20 +106,20 @@ class RuleState:
 
     def __init__(self, rule: Rule, lateness: int) -> None:
         self.rule = rule
-        rows = [_parameters(pattern) for pattern in rule.patterns]
-        self.ring = max((points for _, _, points in rows), default=0)
-        self._patterns = np.array([row for row, _, _ in rows], np.int64).reshape(len(rows), k.PATTERN)
-        self._rises = np.array([rise for _, rise, _ in rows], np.float64)
+        found = [_parameters(pattern) for pattern in rule.patterns]
+        self.ring = max((points for _, _, points in found), default=0)
         absence = next((p for p in rule.patterns if isinstance(p, Absence)), None)
         self.absent_after = absence.after if absence else -1
-        self._rule = np.array(
-            [
-                rule.clear.run if rule.clear else 0,
-                -1 if rule.ends_silent is None else rule.ends_silent,
-                self.absent_after,
-                len(rule.severities),
-            ],
-            np.int64,
+        own = [
+            rule.clear.run if rule.clear else 0,
+            -1 if rule.ends_silent is None else rule.ends_silent,
+            self.absent_after,
+            len(rule.severities),
+        ]
+        self._parameters = k.RuleParameters(
+            np.array([row for row, _, _ in found], np.int64).reshape(len(found), k.PATTERN),
+            np.array([rise for _, rise, _ in found], np.float64),
+            np.array(own, np.int64),
         )
         self.windows = {
             i: WindowState(p, lateness) for i, p in enumerate(rule.patterns) if isinstance(p, Window)
@@ -130,10 +127,16 @@ class RuleState:
         self.held_since = -1
         self.index = np.empty(0, np.int32)
         self._allocate(_FIRST_CELLS)
-        self._out = np.empty((_OUT_ROWS, k.OUT), np.int64)
-        self._facts = np.empty((_OUT_ROWS, k.FACTS))
-        self._points = np.empty((_OUT_ROWS, self.ring, 2))
-        self._made = np.zeros(1, np.int64)
+        self._out = k.Written(
+            np.empty((_OUT_ROWS, k.OUT), np.int64),
+            np.empty((_OUT_ROWS, k.FACTS)),
+            np.empty((_OUT_ROWS, self.ring, 2)),
+            np.zeros(1, np.int64),
+        )
+
+    @property
+    def _state(self) -> k.Cells:
+        return k.Cells(self.index, self.cells, self.tallies, self.points, self._free)
 
     def _allocate(self, capacity: int) -> None:
         """Empty cells, all free."""
@@ -173,96 +176,61 @@ class RuleState:
     def _drive(self, total: int, run: Callable[[int], int]) -> Transitions | None:
         """Run a kernel until it has done all, making room when it asks, and gather the transitions."""
         found: list[Transitions] = []
-        done = 0
+        out, done = self._out, 0
         while done < total:
             done = run(done)
-            made = int(self._made[0])
+            made = int(out.made[0])
             if made:
                 found.append(
-                    Transitions(
-                        self._out[:made].copy(), self._facts[:made].copy(), self._points[:made].copy()
-                    )
+                    Transitions(out.rows[:made].copy(), out.facts[:made].copy(), out.points[:made].copy())
                 )
-                self._made[0] = 0
+                out.made[0] = 0
             if done < total and self._free[0] < k.ROOM:
                 self._more_cells()
-        if not found:
-            return None
-        if len(found) == 1:
-            return found[0]
+        if len(found) < 2:
+            return found[0] if found else None
         return Transitions(
             np.concatenate([t.rows for t in found]),
             np.concatenate([t.facts for t in found]),
             np.concatenate([t.points for t in found]),
         )
 
-    def follow(
-        self,
-        slots: NDArray[np.int32],
-        at: NDArray[np.int64],
-        previous: NDArray[np.int64],
-        status: NDArray[np.uint8],
-        asked: Asked,
-        closed: Closed,
-    ) -> Transitions | None:
-        """Take one segment's rows and the windows that they closed (`closed.rows`: row, slot, pattern, condition)."""
-        cursor = np.zeros(1, np.int64)
+    def follow(self, columns: k.RowColumns, asked: k.Answers, closed: k.ClosedWindows) -> Transitions | None:
+        """Take one segment's rows, and the windows that they closed."""
         return self._drive(
-            len(slots),
-            lambda start: k.follow_rows(
-                start, slots, at, previous, status,
-                self._patterns, self._rises, self._rule,
-                asked.holds, asked.values, asked.clears, asked.severer, asked.milder,
-                closed.rows, closed.facts, cursor,
-                self.index, self.cells, self.tallies, self.points, self._free,
-                self._out, self._facts, self._points, self._made,
+            len(columns.slots),
+            lambda start: rows.follow_rows(
+                start, self._parameters, columns, asked, closed, self._state, self._out
             ),
-        )  # fmt: skip
+        )
 
-    def follow_closed(self, closed: Closed) -> Transitions | None:
+    def follow_closed(self, closed: k.ClosedWindows) -> Transitions | None:
         """Take windows that the shard's clock closed."""
-        cursor = np.zeros(1, np.int64)
         return self._drive(
-            1,
-            lambda _: k.follow_closed(
-                closed.rows, closed.facts, cursor, self._rule,
-                self.index, self.cells, self.tallies, self.points, self._free,
-                self._out, self._facts, self._points, self._made,
-            ),
-        )  # fmt: skip
+            1, lambda _: by_clock.follow_closed(self._parameters, closed, self._state, self._out)
+        )
 
-    def end_silent(self, clock: int, clocks: NDArray[np.int64], heard: NDArray[np.int64]) -> Transitions | None:
+    def end_silent(self, clock: int, clocks: k.Clocks) -> Transitions | None:
         """Let episodes of devices that have been silent too long lapse."""
         if self.rule.ends_silent is None:
             return None
         return self._drive(
             len(self.cells),
-            lambda start: k.end_silent(
-                start, clock, clocks, heard, self._rule,
-                self.index, self.cells, self.tallies, self.points, self._free,
-                self._out, self._facts, self._points, self._made,
-            ),
-        )  # fmt: skip
+            lambda start: by_clock.end_silent(start, clock, clocks, self._parameters, self._state, self._out),
+        )
 
-    def count_absent(
-        self, clock: int, heard: NDArray[np.int64], count: int, live_within: int
-    ) -> tuple[int, int]:
+    def count_absent(self, clock: int, clocks: k.Clocks, count: int, live_within: int) -> tuple[int, int]:
         """(live devices, those of them overdue and not yet raised)."""
-        live, overdue = k.count_absent(clock, heard, count, self.absent_after, live_within, self.index)
-        return int(live), int(overdue)
+        return by_clock.count_absent(clock, clocks, count, self.absent_after, live_within, self._state)
 
-    def raise_absent(
-        self, clock: int, clocks: NDArray[np.int64], heard: NDArray[np.int64], count: int
-    ) -> Transitions | None:
+    def raise_absent(self, clock: int, clocks: k.Clocks, count: int) -> Transitions | None:
         """Raise the absences that the shard's clock brings."""
         return self._drive(
             count,
-            lambda start: k.raise_absent(
-                start, clock, clocks, heard, count, self._rule,
-                self.index, self.cells, self.tallies, self.points, self._free,
-                self._out, self._facts, self._points, self._made,
+            lambda start: by_clock.raise_absent(
+                start, clock, clocks, count, self._parameters, self._state, self._out
             ),
-        )  # fmt: skip
+        )
 
     def used(self) -> NDArray[np.int64]:
         """The cells in use."""

@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.devices import kernel as k
 from flows.devices.alarms import Cause, Place, build_alarm, removed
 from flows.devices.attributes import Attributes
 from flows.devices.causes import Causes
@@ -22,7 +21,9 @@ from flows.devices.cells import keep_episodes, restore_rule, save_rule
 from flows.devices.closings import closings
 from flows.devices.conditions import Conditions
 from flows.devices.decoder import Decoder, Readings, value_of
-from flows.devices.rule_state import Asked, RuleState, Transitions, ask
+from flows.devices.kernels import layout as k
+from flows.devices.kernels.acceptance import accept
+from flows.devices.rule_state import RuleState, Transitions, answers_of, ask, rows_of
 from flows.devices.shard_state import (
     FORMAT,
     Counts,
@@ -30,8 +31,8 @@ from flows.devices.shard_state import (
     decode_state,
     encode_state,
     pack_clocks,
-    pack_lengths,
     pack_heard,
+    pack_lengths,
     unpack_clocks,
     unpack_heard,
     unpack_lengths,
@@ -39,7 +40,6 @@ from flows.devices.shard_state import (
 from flows.devices.silence import absences, release
 from flows.devices.table import DeviceTable
 from flows.devices.ticks import running_clock, segments, tick_of
-from flows.devices.windows import Closed
 from flows.rules.model import RuleSet
 from flows.schema import Account, Alarm, DeadLetter
 from flows.streams import Stream
@@ -95,16 +95,16 @@ class Shard:
         )
         if state is None:
             self._table = DeviceTable()
-            self._clocks, self._heard = np.empty(0, np.int64), np.empty(0, np.int64)
+            self._clocks = k.Clocks(np.empty(0, np.int64), np.empty(0, np.int64))
             self._recent = np.empty((0, 0), np.int64)
             self._set = rule_sets.current
             self._next = self._set.number
         else:
             self._table = DeviceTable(state.ids, unpack_lengths(state.lengths))
-            self._clocks = unpack_clocks(state.clock_base, state.clocks, state.wide_clocks)
-            self._heard = unpack_heard(self._clocks, state.heard, state.heard_width)
+            own = unpack_clocks(state.clock_base, state.clocks, state.wide_clocks)
+            self._clocks = k.Clocks(own, unpack_heard(own, state.heard, state.heard_width))
             recent = np.frombuffer(state.recent, np.int64)
-            self._recent = recent.reshape(len(self._clocks), state.recent_size).copy()
+            self._recent = recent.reshape(len(own), state.recent_size).copy()
             self._counts = state.counts
             self._greatest_event, self._greatest_append = state.greatest_event, state.greatest_append
             self._swept = state.swept
@@ -169,12 +169,8 @@ class Shard:
         out = ShardOutput()
         c = self._counts
         if c.first >= 0:
-            out.accounts.append(
-                Account(
-                    topic=self._stream.topic, partition=self._place.partition, first=c.first, next=c.next,
-                    messages=c.messages, taken=c.taken, late=c.late, duplicate=c.duplicate, future=c.future, dead=c.dead,
-                )
-            )  # fmt: skip
+            where = {"topic": self._stream.topic, "partition": self._place.partition}
+            out.accounts.append(msgspec.convert({**msgspec.structs.asdict(c), **where}, Account))
             self._counts = Counts()
         self._take_up(out)
         return out
@@ -212,8 +208,7 @@ class Shard:
     def _slots(self, readings: Readings) -> tuple[NDArray[np.int32], str | None]:
         """Each row's slot; and the first new device that another partition should have."""
         before = self._table.count
-        ok = np.ones(len(readings.at), np.uint8)
-        slots = self._table.slots(readings.data, readings.low, readings.high, readings.hashes, ok)
+        slots = self._table.slots(readings.data, readings.low, readings.high, readings.hashes)
         self._make_room()
         found = self._table.first_misplaced(before, self._place.partitions, self._place.partition)
         return slots, self._table.device(found) if found >= 0 else None
@@ -232,19 +227,14 @@ class Shard:
         conditions = Conditions(self._stream, len(slots), lambda name: self._column(readings, slots, name))
         asked = [ask(state.rule, conditions, len(slots)) for state in self._rules]
         causes = Causes(self._stream, batch, readings)
-        previous = np.empty(len(slots), np.int64)
+        columns = k.RowColumns(slots, readings.at, np.empty(len(slots), np.int64), status)
         for start, stop, boundary in segments(clock, self._tick, self._swept):
             rows = slice(start, stop)
-            k.accept(
-                readings.at[rows], clock[rows], slots[rows], self._clocks, self._heard, status[rows], previous[rows],
-                self._recent,
-            )  # fmt: skip
-            for state, wanted in zip(self._rules, asked, strict=True):
-                piece = wanted if stop - start == len(slots) else wanted.rows(rows)
-                closed = self._windows(state, piece, slots[rows], readings.at[rows], status[rows])
-                found = state.follow(
-                    slots[rows], readings.at[rows], previous[rows], status[rows], piece, closed
-                )
+            segment = rows_of(columns, rows)
+            accept(segment, clock[rows], self._clocks, self._recent)
+            for state, answers in zip(self._rules, asked, strict=True):
+                own = answers if stop - start == len(slots) else answers_of(answers, rows)
+                found = state.follow(segment, own, self._windows(state, segment, own))
                 self._say(state, found, causes, start, out)
             if boundary is not None:
                 self._sweep(boundary, out)
@@ -257,22 +247,14 @@ class Shard:
             return self._attributes.column(name.removeprefix("device."), slots)
         return readings.columns[readings.fields.index(name)]
 
-    def _windows(
-        self,
-        state: RuleState,
-        asked: Asked,
-        slots: NDArray[np.int32],
-        at: NDArray[np.int64],
-        status: NDArray[np.uint8],
-    ) -> Closed:
+    def _windows(self, state: RuleState, rows: k.RowColumns, asked: k.Answers) -> k.ClosedWindows:
         """Take rows into a rule's windows and return those that they closed."""
+        every = np.zeros(len(rows.at))
         return closings(
             state,
             self._stream,
             self._attributes,
-            lambda p, pattern, windows: windows.take(
-                slots, at, status, asked.values[p] if pattern.field else np.zeros(len(slots))
-            ),
+            lambda p, pattern, windows: windows.take(rows, asked.values[p] if pattern.field else every),
         )
 
     def _sweep(self, clock: int, out: ShardOutput) -> None:
@@ -285,12 +267,12 @@ class Shard:
                     state,
                     self._stream,
                     self._attributes,
-                    lambda _p, _pattern, windows: windows.sweep(clock, self._clocks, self._heard, count),
+                    lambda _p, _pattern, windows: windows.sweep(clock, self._clocks, count),
                 )
                 self._say(state, state.follow_closed(closed), None, 0, out)
-            self._say(state, state.end_silent(clock, self._clocks, self._heard), None, 0, out)
+            self._say(state, state.end_silent(clock, self._clocks), None, 0, out)
             if state.absent_after >= 0:
-                found, alarm = absences(state, clock, self._clocks, self._heard, count, self._alarm_place())
+                found, alarm = absences(state, clock, self._clocks, count, self._alarm_place())
                 out.alarms += alarm
                 self._say(state, found, None, 0, out)
 
@@ -350,10 +332,10 @@ class Shard:
     def _make_room(self) -> None:
         """Have a place for every device in all that is kept by slot."""
         devices = self._table.count
-        if devices > len(self._clocks):
-            more = max(devices, len(self._clocks) * 9 // 8) - len(self._clocks)
-            self._clocks = np.concatenate([self._clocks, np.full(more, -1, np.int64)])
-            self._heard = np.concatenate([self._heard, np.full(more, -1, np.int64)])
+        have = len(self._clocks.own)
+        if devices > have:
+            more = max(devices, have * 9 // 8) - have
+            self._clocks = k.Clocks(*(np.concatenate([c, np.full(more, -1, np.int64)]) for c in self._clocks))
             recent = np.full((more, self._recent.shape[1]), _LONG_AGO, np.int64)
             self._recent = np.concatenate([self._recent, recent])
         self._attributes.make_room(devices)
@@ -364,12 +346,13 @@ class Shard:
         """All state as immutable bytes, and the number of the rule set that the next epoch uses."""
         self._next = self._rule_sets.current.number
         ids, offsets = self._table.contents()
-        base, clocks, wide = pack_clocks(self._clocks[: self._table.count])
-        heard, width = (b"", 0) if self._tick is None else pack_heard(self._clocks, self._heard, self._table.count)
+        base, clocks, wide = pack_clocks(self._clocks.own[: self._table.count])
+        heard, width = (b"", 0) if self._tick is None else pack_heard(*self._clocks, self._table.count)
         return encode_state(
             ShardState(
-                FORMAT, self._place.partition, self._set.number, self._next, ids, pack_lengths(offsets), base, clocks, wide,
-                heard, width, self._greatest_event, self._greatest_append, self._swept,
+                FORMAT, self._place.partition, self._set.number, self._next,
+                ids, pack_lengths(offsets), base, clocks, wide, heard, width,
+                self._greatest_event, self._greatest_append, self._swept,
                 self._recent[: self._table.count].tobytes(),
                 self._recent.shape[1],
                 self._counts,
@@ -389,5 +372,10 @@ class Shard:
 
     def nbytes(self) -> int:
         """Bytes of state held in memory."""
-        own = self._table.nbytes() + self._clocks.nbytes + self._heard.nbytes + self._recent.nbytes + self._attributes.nbytes()
+        own = (
+            self._table.nbytes()
+            + sum(c.nbytes for c in self._clocks)
+            + self._recent.nbytes
+            + self._attributes.nbytes()
+        )
         return own + sum(state.nbytes() for state in self._rules)

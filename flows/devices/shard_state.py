@@ -19,8 +19,10 @@ _NEVER = -1
 
 
 class CellsState(msgspec.Struct, frozen=True, array_like=True):
-    """One rule's cells in use; arrays as bytes, `patterns` and `ring` are their inner shape;
-    `held_since` is when absences began to be held (ms), -1 if they are not."""
+    """One rule's cells in use, arrays as bytes; `patterns` and `ring` are their inner shape.
+
+    `held_since` is when absences began to be held (ms), -1 if they are not.
+    """
 
     rule: str
     fingerprint: str

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from flows.devices.alarms import Place
+from flows.devices.kernels.layout import Clocks
 from flows.devices.rule_state import RuleState, Transitions
 from flows.ids import episode_id, transition_id
 from flows.schema import Alarm, Evidence
@@ -19,8 +17,7 @@ _LIVE_MS = 24 * 3600 * 1000
 def absences(
     state: RuleState,
     clock: int,
-    clocks: NDArray[np.int64],
-    heard: NDArray[np.int64],
+    clocks: Clocks,
     count: int,
     place: Place,
 ) -> tuple[Transitions | None, list[Alarm]]:
@@ -29,7 +26,7 @@ def absences(
     Held while more than a fifth of the live devices, and at least ten, wait to be raised; then the stream's alarm is
     cleared and those still silent are raised. Live is a device heard of within a day or four times the absence.
     """
-    live, overdue = state.count_absent(clock, heard, count, max(_LIVE_MS, 4 * state.absent_after))
+    live, overdue = state.count_absent(clock, clocks, count, max(_LIVE_MS, 4 * state.absent_after))
     many = overdue >= LEAST_DEVICES and overdue > SHARE * live
     if many:
         if state.held_since >= 0:
@@ -40,7 +37,7 @@ def absences(
     if state.held_since >= 0:
         alarms.append(_alarm(state, place, clock, 2, live, overdue))
         state.held_since = -1
-    return state.raise_absent(clock, clocks, heard, count), alarms
+    return state.raise_absent(clock, clocks, count), alarms
 
 
 def release(state: RuleState, clock: int, place: Place) -> list[Alarm]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -129,10 +129,11 @@ def _reading(stream: Stream, fields: tuple[Field, ...], found: Any) -> SlowReadi
     """One reading of a message; raises _Refused."""
     if not isinstance(found, dict):
         raise _Refused("wrong_type", "a reading is not a JSON object")
+    values = cast("dict[str, Any]", found)
     for name in (stream.key, stream.time):
-        if found.get(name) is None:
+        if values.get(name) is None:
             raise _Refused("missing_field", f"{name} is missing")
-    device: object = found[stream.key]
+    device: object = values[stream.key]
     if not isinstance(device, str) or not device:
         raise _Refused("wrong_type", f"{stream.key} is not a text")
     try:
@@ -141,8 +142,14 @@ def _reading(stream: Stream, fields: tuple[Field, ...], found: Any) -> SlowReadi
         raise _Refused("wrong_type", f"{stream.key} is not Unicode") from error
     if len(raw) > MAX_DEVICE_BYTES:
         raise _Refused("too_big", f"{stream.key} is longer than {MAX_DEVICE_BYTES} bytes")
-    at = _time(stream, found[stream.time])
-    return SlowReading(raw, at, tuple(_value(field, found.get(field.name)) for field in fields))
+    at = _time(stream, values[stream.time])
+    return SlowReading(raw, at, tuple(_value(field, values.get(field.name)) for field in fields))
+
+
+def _devices(stream: Stream, many: list[Any]) -> set[str]:
+    """Which devices the readings of a message name."""
+    keyed = (cast("dict[str, Any]", one).get(stream.key) for one in many if isinstance(one, dict))
+    return {str(device) for device in keyed if device is not None}
 
 
 def at_of(stream: Stream, found: Any) -> int | None:
@@ -165,13 +172,10 @@ def decode_slowly(
         if len(value) > max_bytes:
             raise _Refused("too_big", f"{len(value)} bytes, at most {max_bytes} are taken")
         found = _parse(value)
-        many = found if isinstance(found, list) else [found]
+        many = cast("list[Any]", found) if isinstance(found, list) else [found]
         if len(many) > MAX_READINGS_PER_MESSAGE:
             raise _Refused("too_big", f"{len(many)} readings, at most {MAX_READINGS_PER_MESSAGE} are taken")
-        keys = {
-            str(one[stream.key]) for one in many if isinstance(one, dict) and one.get(stream.key) is not None
-        }
-        if len(keys) > 1:
+        if len(_devices(stream, many)) > 1:
             raise _Refused("mixed_devices", "an array holds readings of several devices")
     except _Refused as refused:
         return [], [refused.refusal]
