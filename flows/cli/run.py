@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Config, settings_file, settings_of
+from flows.cli.options import Config, bus_of, names_of, settings_file, settings_of
 from flows.cli.show import say
 from flows.errors import ArgumentWrong, FlowFailed, NameUnknown, TelltaleError
 from flows.fields import did_you_mean
@@ -49,6 +49,8 @@ def run(
         from flows.provision import publish_rules
 
         say(f"Rule set {publish_rules(settings)} is in force.")
+    elif part != "connector":
+        _check_provided(settings)
     _watch_over(_arguments(part, name, everything, processes), file)
 
 
@@ -65,6 +67,19 @@ def _check(part: str | None, name: str | None, everything: bool) -> None:
             raise NameUnknown("connector", name, did_you_mean(name, CONNECTORS))
     elif name is not None:
         raise ArgumentWrong(f"{part!r} takes no name", f"Leave {name!r} away.")
+
+
+def _check_provided(settings: Settings) -> None:
+    """Raises TopicsFileMissing, TopicMissing or RuleSetMissing before a process takes the time to start."""
+    from flows.rules.published import RuleSets
+
+    with bus_of(settings) as topics:
+        sets = RuleSets(topics, names_of(settings), settings.tenant)
+        try:
+            sets.poll()
+            _ = sets.current
+        finally:
+            sets.close()
 
 
 def _arguments(part: str | None, name: str | None, everything: bool, processes: int) -> dict[str, list[str]]:

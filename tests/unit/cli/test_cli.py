@@ -74,6 +74,16 @@ def test_wrong_input_is_one_plain_paragraph_and_exit_code_two(telltale, argument
     assert len(said.err.splitlines()) == 1
 
 
+def test_a_flow_without_topics_or_rules_is_refused_before_it_starts(telltale, project):
+    """Loading the kernels only to say so would take its time."""
+    nothing = telltale("run", "devices")
+    assert (nothing.code, "There are no topics yet" in nothing.err) == (2, True)
+    assert telltale("topics", "create").code == 0
+    unpublished = telltale("run", "customers")
+    assert (unpublished.code, "telltale rules publish" in unpublished.err) == (2, True)
+    assert not (project / "state" / "customers").exists()
+
+
 @pytest.mark.usefixtures("project")
 def test_a_bus_that_does_not_answer_is_exit_code_three(telltale, monkeypatch):
     """A Kafka nobody serves is unreachable, and the setting to look at is named."""
