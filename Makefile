@@ -46,6 +46,8 @@ $(VENV)/.product: pyproject.toml constraints.txt
 	@echo "Installing what constraints.txt names into $(VENV): once, about a minute."
 	@$(PIP) install --quiet --constraint constraints.txt setuptools
 	@$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[archives]'
+	@echo "Compiling the kernels: once, about half a minute."
+	@$(BIN)/python -c 'import flows.devices.shard'
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.product

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from bytewax.dataflow import Dataflow
 
-from flows.customers.flow import customers_flow
-from flows.devices.flow import devices_flow
 from flows.engine.messages import Watch
 from flows.metrics import Metrics, serve
 from flows.rules.published import RuleSets
@@ -28,13 +26,14 @@ class Surroundings:
     def __init__(self, settings: Settings, flow: str) -> None:
         self.settings, self.flow = settings, flow
         self.metrics = Metrics()
+        self._topics = open_topics(settings)
         self.rule_sets = RuleSets(self.open(), TopicNames(settings.topics.prefix), settings.tenant)
         self.rule_sets.poll()
         self.watch = Watch(on_lag=self._lag, on_commit=self._committed)
 
     def open(self) -> Topics:
-        """A connection of one's own to the bus."""
-        return open_topics(self.settings)
+        """The bus, one for the process: its readers and writers are what is not shared."""
+        return self._topics
 
     def _lag(self, topic: str, partition: int, messages: int) -> None:
         self.metrics.source_lag_messages.labels(topic, str(partition)).set(messages)
@@ -54,6 +53,8 @@ def settings_here() -> Settings:
 
 def devices(settings: Settings | None = None) -> Dataflow:
     """Readings → alarms."""
+    from flows.devices.flow import devices_flow
+
     around = Surroundings(settings or settings_here(), "devices")
     serve(around.settings.metrics, around.metrics)
     return devices_flow(
@@ -63,6 +64,8 @@ def devices(settings: Settings | None = None) -> Dataflow:
 
 def customers(settings: Settings | None = None) -> Dataflow:
     """Alarms, events, identity and outcomes → decisions, actions and profiles."""
+    from flows.customers.flow import customers_flow
+
     around = Surroundings(settings or settings_here(), "customers")
     serve(around.settings.metrics, around.metrics)
     return customers_flow(

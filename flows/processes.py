@@ -8,9 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from bytewax._bytewax import cli_main
+from bytewax._bytewax import cli_main  # pyright: ignore[reportUnknownVariableType]
 from bytewax.dataflow import Dataflow
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import (
+    RecoveryConfig,
+    init_db_dir,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from flows import pipeline
 from flows.logs import log_as_json

@@ -78,7 +78,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shard did with the messages `first` ≤ offset < `next` of its partition; readings, not messages, are counted.
+    """What a shard did with the messages `first` ≤ offset < `next` of its partition, counted in readings.
 
     taken + late + duplicate + future + dead = the readings those messages held; a message that cannot be decoded
     counts as one dead reading.
@@ -135,7 +135,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One question a decision asked: `kind` names it (guard, if, limit, consent, valid_for, …), `result` None is unknown."""
+    """One question a decision asked: `kind` names it (guard, if, limit, valid_for, …), `result` None is unknown."""
 
     kind: str
     text: str

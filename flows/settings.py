@@ -30,7 +30,7 @@ class TopicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class DevicesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The devices flow; `epoch_s` is how often state is put on disk, `stale_after_s` marks alarms found in old readings."""
+    """The devices flow; `epoch_s` is how often state is put on disk, `stale_after_s` marks alarms in old readings."""
 
     epoch_s: float = 1.0
     recovery: str = "state/devices"
@@ -128,7 +128,9 @@ def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings
     try:
         settings = msgspec.convert(found, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsWrong(str(file or "settings"), str(error), "See the README's table of settings.") from error
+        raise SettingsWrong(
+            str(file or "settings"), str(error), "See the README's table of settings."
+        ) from error
     if settings.topics.bus == "kafka" and not settings.topics.bootstrap_servers:
         raise SettingsWrong(
             str(file or "settings"),

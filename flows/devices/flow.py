@@ -25,6 +25,7 @@ from flows.engine.messages import UNWATCHED, Item, Watch
 from flows.engine.raw import RawSource, shard_key
 from flows.engine.rule_sets import Polled, PollSource
 from flows.engine.sink import Beat, TopicSink, silent
+from flows.engine.spread import skew
 from flows.errors import TooFewPartitions
 from flows.metrics import Metrics
 from flows.settings import Settings
@@ -87,11 +88,20 @@ class _Wiring:
     def build(self) -> Dataflow:
         """All streams into one sink."""
         flow = Dataflow(step.DEVICES_FLOW)
-        rule_sets = op.input(step.DEVICES_RULES, flow, PollSource(self._rule_sets, watch=self._watch))
+        rule_sets = op.input(
+            step.DEVICES_RULES,
+            flow,
+            PollSource(self._rule_sets, watch=self._watch, on_workers=self._say_skew),
+        )
         shards = [self._shards(flow, stream) for stream in self._streams.values()]
         out = op.merge("merge", op.flat_map("quiet", rule_sets, lambda _: []), *shards)
         op.output(step.DEVICES_OUT, out, TopicSink(self._open_topics, beat=self._beat))
         return flow
+
+    def _say_skew(self, workers: int) -> None:
+        """How evenly the shards are spread over the workers."""
+        keys = [shard_key(name, p, count) for name, count in self._partitions.items() for p in range(count)]
+        self._metrics.shard_worker_skew.set(skew(keys, workers))
 
     def _shards(self, flow: Dataflow, stream: Stream) -> Flowing[OutItem]:
         """One stream from its inputs to what its shards say."""
@@ -136,7 +146,7 @@ class _Wiring:
             self._open_topics,
             stream.name,
             self._names.telemetry(stream.topic),
-            GROUP,
+            self._names.group(GROUP),
             self._settings.devices.batch,
             gated=bool(stream.attributes),
             watch=self._watch,

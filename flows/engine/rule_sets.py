@@ -6,6 +6,7 @@ The source object is one of its process and shared by the worker threads, so a l
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -56,12 +57,22 @@ class PollPartition(StatelessSourcePartition[Item]):
 
 
 class PollSource(DynamicSource[Item]):
-    """Polls at most every `every_ms`, and once before any worker goes on: no item meets an empty set."""
+    """Polls at most every `every_ms`, and once before any worker goes on: no item meets an empty set.
 
-    def __init__(self, polled: Polled, every_ms: int = 500, watch: Watch = UNWATCHED) -> None:
+    `on_workers` is told once a process how many workers the flow has in all.
+    """
+
+    def __init__(
+        self,
+        polled: Polled,
+        every_ms: int = 500,
+        watch: Watch = UNWATCHED,
+        on_workers: Callable[[int], None] | None = None,
+    ) -> None:
         self._polled = polled
         self._every = every_ms
         self._watch = watch
+        self._on_workers = on_workers
         self._lock = threading.Lock()
         self._taken = False
 
@@ -69,7 +80,7 @@ class PollSource(DynamicSource[Item]):
         self,
         step_id: str,
         worker_index: int,
-        worker_count: int,  # noqa: ARG002 - Bytewax hands it over
+        worker_count: int,
     ) -> PollPartition:
         """The first worker of this process gets the task; raises what the first poll raises."""
         with self._lock, told(step_id, str(worker_index)):
@@ -77,4 +88,6 @@ class PollSource(DynamicSource[Item]):
                 return PollPartition(None, self._every, self._watch)
             self._polled.poll()
             self._taken = True
+            if self._on_workers is not None:
+                self._on_workers(worker_count)
             return PollPartition(self._polled, self._every, self._watch)

@@ -7,6 +7,8 @@ out evenly by Bytewax itself and need no such care.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 _MASK = (1 << 64) - 1
@@ -51,6 +53,12 @@ def key_hash(key: str) -> int:
 def worker_of(key: str, workers: int) -> int:
     """The worker (from 0) that holds the state of a key."""
     return key_hash(key) % workers
+
+
+def skew(keys: Sequence[str], workers: int) -> float:
+    """Keys on the busiest worker over the even share; 1 is even."""
+    loads = Counter(worker_of(key, workers) for key in keys)
+    return max(loads.values(), default=0) * workers / len(keys) if keys else 1.0
 
 
 @cache

@@ -1,7 +1,7 @@
 """What stands where in the arrays that the kernels share.
 
-A device without trouble has no state under a rule but a -1 in `by_slot`; one with a run, a count or an episode under way
-has a *cell*. All is int64 unless said otherwise.
+A device without trouble has no state under a rule but a -1 in `by_slot`; one with a run, a count or an episode under
+way has a *cell*. All is int64 unless said otherwise.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class ClosedWindows(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """`by_slot` int32 is each device's cell or -1; `cells` [c, CELL], `tallies` [c, p, TALLY], `points` [c, p, ring, 2].
+    """`by_slot` int32 is each device's cell or -1; `cells` [c, CELL], `tallies` [c, p, TALLY].
 
-    A point is (time, value).
+    `points` float64 [c, p, ring, 2] are (time, value).
 
     `free[0]` counts the free cells, which are listed after it.
     """
