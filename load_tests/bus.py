@@ -41,7 +41,7 @@ class Bus(msgspec.Struct, frozen=True):
     def remove(self, prefix: str) -> None:
         """Delete the topics behind a prefix, as far as the bus can."""
         if self.kind == "kafka":
-            admin = AdminClient({"bootstrap.servers": self.address})
+            admin = AdminClient({"bootstrap.servers": self.address, "log_level": 4})
             names = [name for name in admin.list_topics(timeout=_ANSWER_S).topics if name.startswith(prefix)]
             for done in admin.delete_topics(names).values() if names else ():
                 done.result(_ANSWER_S)
