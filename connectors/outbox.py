@@ -73,6 +73,7 @@ class Outbox:
         metrics: Metrics,
     ) -> None:
         self._names = TopicNames(settings.topics.prefix)
+        self._group = self._names.group(GROUP)
         self._topics, self._ledger, self._writer = topics, ledger, writer
         self._clock, self._metrics = clock, metrics
         self._folder = Folder(settings.path(settings.outbox.folder))
@@ -166,7 +167,7 @@ class Outbox:
             return
         if self._subscription is not None:
             self._subscription.close()
-        self._subscription = self._topics.subscribe(GROUP, found, member=_NAME) if found else None
+        self._subscription = self._topics.subscribe(self._group, found, member=_NAME) if found else None
         self._subscribed = found
 
     def _action_topics(self) -> tuple[str, ...]:
@@ -178,7 +179,7 @@ class Outbox:
     def _is_idle(self) -> bool:
         """Whether all that stands in the action topics is committed; no batch says so, it may be with a dead member."""
         for topic in self._action_topics():
-            committed = self._topics.committed(GROUP, topic)
+            committed = self._topics.committed(self._group, topic)
             for partition in range(self._topics.partitions(topic)):
                 bounds = self._topics.bounds(topic, partition)
                 if committed.get(partition, bounds.low) < bounds.end:

@@ -84,7 +84,7 @@ def lag(
         raise NameUnknown("group", group, did_you_mean(group, GROUPS))
     with bus_of(settings) as topics:
         names = [n for n in topics.list() if n.startswith(names_of(settings).prefix)]
-        wanted = GROUPS if group is None else (group,)
+        wanted = [names_of(settings).group(each) for each in (GROUPS if group is None else (group,))]
         found = [row for each in wanted for name in names if (row := _lag(topics, each, name)) is not None]
     rows(found, output, "No group has read anything yet: start `telltale run --all`.")
 

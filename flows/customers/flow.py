@@ -69,7 +69,9 @@ def customers_flow(
     flow = Dataflow(names.CUSTOMERS_FLOW)
 
     def gated(topic: str, to_items: ToItems) -> MessageSource:
-        return MessageSource(open_topics, topic, GROUP, to_items, settings.customers.batch, watch=watch)
+        return MessageSource(
+            open_topics, topic, topics.group(GROUP), to_items, settings.customers.batch, watch=watch
+        )
 
     rules = PollSource(rule_sets, watch=watch)
     published = PublishedSource(open_topics, topics.decisions, decoder.published, watch)

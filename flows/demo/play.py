@@ -92,7 +92,8 @@ class Play:
 
     def _warm(self, children: Children, topics: Topics, audience: Audience) -> None:
         """Wait until both flows have an epoch on disk, which they show by noting their offsets."""
-        read = {"telltale-devices": self._telemetry, "telltale-customers": self._names.alarms}
+        group = self._names.group
+        read = {group("telltale-devices"): self._telemetry, group("telltale-customers"): self._names.alarms}
         until = self._clock() + _WARM_S
         while not all(
             len(topics.committed(group, topic)) == topics.partitions(topic) for group, topic in read.items()

@@ -75,6 +75,10 @@ class TopicNames(msgspec.Struct, frozen=True):
         """The actions of one kind on one lane."""
         return f"{self.prefix}actions.{kind}.{lane}"
 
+    def group(self, name: str) -> str:
+        """A consumer group; who differs in the prefix must not be in one group, for a group moves as a whole."""
+        return self.prefix + name
+
     def own_topics(self, partitions: int, kinds: Iterable[str], lanes: Iterable[str]) -> list[TopicSpec]:
         """The topics that Telltale creates itself, each with as many partitions."""
         compacted = (self.things, self.identity, self.rules, self.profiles)

@@ -109,7 +109,8 @@ def test_an_action_becomes_a_file_and_an_outcome(site: Site) -> None:
         connector="outbox",
         reference=site.files()[0],
     )
-    assert sum(site.topics.committed(GROUP, site.names.actions("notify", "urgent")).values()) == 1
+    group = site.names.group(GROUP)
+    assert sum(site.topics.committed(group, site.names.actions("notify", "urgent")).values()) == 1
     labels = {"connector": "outbox", "status": "accepted"}
     assert site.metrics.registry.get_sample_value("telltale_outcomes_total", labels) == 1
 

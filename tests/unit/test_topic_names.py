@@ -6,10 +6,11 @@ from flows.topics.names import DECISIONS_KEPT_MS, TopicNames
 
 
 def test_the_prefix_stands_before_every_name() -> None:
-    """A second installation on the same cluster shares no topic with the first."""
+    """A second installation on the same cluster shares no topic and no group with the first."""
     names = TopicNames("acme.")
     own = [spec.name for spec in names.own_topics(4, ["notify"], ["safety"])]
     assert names.telemetry("telemetry") == "acme.telemetry"
+    assert names.group("telltale-outbox") == "acme.telltale-outbox"
     assert names.actions("open_case", "service") == "acme.actions.open_case.service"
     assert all(name.startswith("acme.") for name in own)
 
