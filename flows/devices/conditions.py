@@ -25,12 +25,16 @@ def code_of(stream: Stream, name: str, text: str) -> float:
 
 
 class Conditions:
-    """One batch's answers: `truths` of an expression (int8 [n]: 1, 0, -1 unknown) and `numbers` of a column."""
+    """One batch's answers: `truths` of an expression (int8 [n]: 1, 0, -1 unknown) and `numbers` of a column.
+
+    `unknown` and `missing` are those of nothing; none of the arrays is to be written to.
+    """
 
     def __init__(self, stream: Stream, n: int, lookup: Callable[[str], Numbers]) -> None:
         self._stream, self._n, self._lookup = stream, n, lookup
         self._truths: dict[str, Truths] = {}
-        self._unknown: Truths | None = None
+        self.unknown: Truths = np.full(n, -1, np.int8)
+        self.missing: Numbers = np.full(n, np.nan)
 
     def truths(self, expression: Expression) -> Truths:
         """The truths of one expression for every reading of the batch."""
@@ -53,10 +57,3 @@ class Conditions:
         if of is None:
             return there
         return np.where(there < 0, np.int8(-1), self.truths(of))
-
-    @property
-    def unknown(self) -> Truths:
-        """-1 for every reading."""
-        if self._unknown is None:
-            self._unknown = np.full(self._n, -1, np.int8)
-        return self._unknown

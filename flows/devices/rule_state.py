@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from flows.devices.kernels import layout as k
 from flows.devices.windows import WindowState
 from flows.rules.model import Absence, Count, Pattern, Rule, Run, Trend, Window
 
+_Number = TypeVar("_Number", np.int8, np.float64)
 _FIRST_CELLS = 16
 _OUT_ROWS = 1024
 
@@ -70,11 +72,15 @@ def _followed(pattern: Pattern) -> str | None:
     return pattern.field if isinstance(pattern, Trend | Window) else None
 
 
-def ask(rule: Rule, conditions: Conditions, n: int) -> k.Answers:
+def _table(rows: list[NDArray[_Number]]) -> NDArray[_Number]:
+    """Rows as a table; a single one is not copied, which small batches feel."""
+    return rows[0][np.newaxis, :] if len(rows) == 1 else np.stack(rows)
+
+
+def ask(rule: Rule, conditions: Conditions) -> k.Answers:
     """Evaluate all of a rule's conditions on one batch."""
     holds: list[Truths] = []
     values: list[Numbers] = []
-    missing = np.full(n, np.nan)
     for pattern in rule.patterns:
         match pattern:
             case Run(of=of) | Count(of=of):
@@ -84,20 +90,14 @@ def ask(rule: Rule, conditions: Conditions, n: int) -> k.Answers:
             case Window() | Absence():
                 holds.append(conditions.unknown)
         followed = _followed(pattern)
-        values.append(conditions.numbers(followed) if followed else missing)
-    levels = rule.severities
+        values.append(conditions.numbers(followed) if followed else conditions.missing)
+    levels, unknown = rule.severities, conditions.unknown
     return k.Answers(
-        np.ascontiguousarray(np.stack(holds)),
-        np.ascontiguousarray(np.stack(values)),
-        conditions.truths(rule.clear.of) if rule.clear else conditions.unknown,
-        np.stack(
-            [conditions.truths(s.when) if s.when else conditions.unknown for s in levels]
-            or [conditions.unknown]
-        ),
-        np.stack(
-            [conditions.truths(s.clear) if s.clear else conditions.unknown for s in levels]
-            or [conditions.unknown]
-        ),
+        _table(holds),
+        _table(values),
+        conditions.truths(rule.clear.of) if rule.clear else unknown,
+        _table([conditions.truths(s.when) if s.when else unknown for s in levels] or [unknown]),
+        _table([conditions.truths(s.clear) if s.clear else unknown for s in levels] or [unknown]),
     )
 
 

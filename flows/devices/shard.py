@@ -225,7 +225,7 @@ class Shard:
         events = np.where(status == k.FUTURE, 0, readings.at)
         clock = running_clock(events, readings.appended, self._greatest_event, self._greatest_append)
         conditions = Conditions(self._stream, len(slots), lambda name: self._column(readings, slots, name))
-        asked = [ask(state.rule, conditions, len(slots)) for state in self._rules]
+        asked = [ask(state.rule, conditions) for state in self._rules]
         causes = Causes(self._stream, batch, readings)
         columns = k.RowColumns(slots, readings.at, np.empty(len(slots), np.int64), status)
         for start, stop, boundary in segments(clock, self._tick, self._swept):

@@ -75,14 +75,15 @@ class RawPartition(StatefulSourcePartition[RawItem, int]):
                     self._spoke = False
             batch = self._reader.read_batch(self._batch)
             self._offset = self._reader.position
-            self._idle = batch is None
+            # A small batch costs nearly what a large one does: let more come together before the next.
+            self._idle = batch is None or len(batch.offsets) * 4 < self._batch
             if batch is not None:
                 items.append((self._key, batch))
                 self._spoke = True
             return items
 
     def next_awake(self) -> datetime | None:
-        """At once after a batch, else in 5 ms."""
+        """At once after a large batch, else in 5 ms."""
         return moment(self._watch.clock() + _IDLE_MS) if self._idle else None
 
     def snapshot(self) -> int:
