@@ -94,12 +94,25 @@ class WindowState:
         return self._ring, panes.names.tobytes(), panes.opened.tobytes(), panes.sums.tobytes()
 
     def put(self, ring: int, names: bytes, opened: bytes, sums: bytes) -> None:
-        """Take over the windows of a snapshot, `ring` panes a device."""
-        self._panes = k.Panes(
+        """Take over the windows of a snapshot, `ring` panes a device; another ring means another lateness since."""
+        saved = k.Panes(
             np.frombuffer(names, np.int64).reshape(-1, ring).copy(),
             np.frombuffer(opened, np.int64).copy(),
             np.frombuffer(sums, np.float64).reshape(-1, ring, k.PANE).copy(),
         )
+        self._panes = saved if ring == self._ring else self._moved(saved)
+
+    def _moved(self, saved: k.Panes) -> k.Panes:
+        """Panes at their places in a ring of this size; where two want one place the newer stays."""
+        devices = len(saved.opened)
+        names = np.full((devices, self._ring), k.NEVER, np.int64)
+        sums = np.zeros((devices, self._ring, k.PANE))
+        for place in range(saved.names.shape[1]):
+            name = saved.names[:, place]
+            there = np.flatnonzero(name > names[np.arange(devices), name % self._ring])
+            names[there, name[there] % self._ring] = name[there]
+            sums[there, name[there] % self._ring] = saved.sums[there, place]
+        return k.Panes(names, saved.opened, sums)
 
     def nbytes(self) -> int:
         """Bytes held in memory."""
