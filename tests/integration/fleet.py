@@ -33,14 +33,14 @@ from tests.integration.tail import Tail
 ROOT = Path(__file__).parents[2]
 STARTER = Path(flows.__file__).parent / "starter"
 PATIENCE_S = 120.0
-_LOOK_S = 0.1
+_LOOK_S = 0.05
 _LINES = 15
 
 
 class Fleet:
     """One fleet's configuration, topics and processes; made by `a_fleet`."""
 
-    def __init__(self, bus: Bus, folder: Path, epoch_s: float) -> None:
+    def __init__(self, bus: Bus, folder: Path, epoch_s: float, customers_epoch_s: float) -> None:
         shutil.copytree(STARTER, folder)
         prefix = f"f{uuid.uuid4().hex[:8]}."
         self._folder = folder
@@ -50,7 +50,7 @@ class Fleet:
             "TELLTALE_TOPICS_BUS": bus.kind,
             "TELLTALE_TOPICS_PREFIX": prefix,
             "TELLTALE_DEVICES_EPOCH_S": str(epoch_s),
-            "TELLTALE_CUSTOMERS_EPOCH_S": str(epoch_s),
+            "TELLTALE_CUSTOMERS_EPOCH_S": str(customers_epoch_s),
             "PYTHONPATH": str(ROOT),
             "TELLTALE_TOPICS_PATH"
             if bus.kind == "sqlite"
@@ -162,9 +162,9 @@ class Fleet:
 
 
 @contextmanager
-def a_fleet(bus: Bus, folder: Path, epoch_s: float = 0.3) -> Iterator[Fleet]:
+def a_fleet(bus: Bus, folder: Path, epoch_s: float = 0.3, customers_epoch_s: float = 0.3) -> Iterator[Fleet]:
     """A fleet with its own prefix on a bus; in the end nothing of it runs."""
-    fleet = Fleet(bus, folder, epoch_s)
+    fleet = Fleet(bus, folder, epoch_s, customers_epoch_s)
     try:
         yield fleet
     finally:

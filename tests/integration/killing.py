@@ -60,6 +60,8 @@ class Run:
         piece = next(self._pieces, None)
         if piece is None:
             return False
+        for part in PARTS:
+            self._written_before[part] = self._written(part)
         for topic, key, value in piece.messages:
             self._writer.write(topic, value, key=key)
         self._writer.flush()
@@ -108,7 +110,7 @@ class Run:
         return len(tail.so_far())
 
     def _is_at_work(self, part: str) -> bool:
-        """Whether a part has written something since its start, or all that was sent is done."""
+        """Whether a part has written something since its start and the last piece, or all that was sent is done."""
         if self._written(part) > self._written_before[part]:
             return True
         fleet = self.fleet

@@ -27,6 +27,8 @@ from tests.integration.settled import published
 
 SEED = int(os.environ.get("TELLTALE_SEED", "7"))
 EPOCH_S = 0.3
+CUSTOMERS_EPOCH_S = 0.6
+"""Longer than it takes to see a decision, so that most kills of customers find decisions not yet on disk."""
 DURATION = 30 * MINUTE
 KILLS = (*PARTS, *PARTS, "binding")
 # Much is wrong with this fleet, so that decisions and actions are always on their way.
@@ -114,13 +116,13 @@ def test_kills_lose_nothing_and_do_nothing_twice(bus: Bus, tmp_path: Path) -> No
     plan = Plan(
         seed=SEED, vehicles=120, start=start_for(began, DURATION, None), duration=DURATION, shares=SHARES
     )
-    with a_fleet(bus, tmp_path / "whole", EPOCH_S) as fleet:
+    with a_fleet(bus, tmp_path / "whole", EPOCH_S, CUSTOMERS_EPOCH_S) as fleet:
         run = Run(fleet, plan, 1, processes=1)
         run.begin()
         run.end()
         check_watched(fleet, expected(plan, "at_once"))
         unkilled = fleet.decisions.all()
-    with a_fleet(bus, tmp_path / "killed", EPOCH_S) as fleet:
+    with a_fleet(bus, tmp_path / "killed", EPOCH_S, CUSTOMERS_EPOCH_S) as fleet:
         run = Run(fleet, plan, len(kills) + 1, processes)
         run.begin()
         for kill in kills:
@@ -128,7 +130,7 @@ def test_kills_lose_nothing_and_do_nothing_twice(bus: Bus, tmp_path: Path) -> No
             if kill == "binding":
                 run.kill_while_binding(chance)
             else:
-                run.kill_in_flight(kill, chance, within_s=EPOCH_S)
+                run.kill_in_flight(kill, chance, within_s=2 * EPOCH_S)
         run.end()
         print(run.kills)
         assert Counter(run.kills) == {"devices": 2, "customers": 4, "outbox": 2}
