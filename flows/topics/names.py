@@ -80,12 +80,14 @@ class TopicNames(msgspec.Struct, frozen=True):
         return self.prefix + name
 
     def own_topics(self, partitions: int, kinds: Iterable[str], lanes: Iterable[str]) -> list[TopicSpec]:
-        """The topics that Telltale creates itself, each with as many partitions."""
-        compacted = (self.things, self.identity, self.rules, self.profiles)
+        """The topics that Telltale creates itself, each with as many partitions, `rules` with one."""
+        compacted = (self.things, self.identity, self.profiles)
         plain = (self.events, self.alarms, self.accounts, self.outcomes, self.dead_letters)
         on_every_lane = tuple(lanes)
         return [
             *(TopicSpec(name, partitions, compacted=True) for name in compacted),
+            # Rule sets are few and read by every process at its start: one partition is one reader.
+            TopicSpec(self.rules, 1, compacted=True),
             *(TopicSpec(name, partitions) for name in plain),
             TopicSpec(self.decisions, partitions, retention_ms=DECISIONS_KEPT_MS),
             *(TopicSpec(self.actions(kind, lane), partitions) for kind in kinds for lane in on_every_lane),
