@@ -16,7 +16,7 @@ def test_the_prefix_stands_before_every_name() -> None:
 
 
 def test_own_topics_are_compacted_kept_or_plain_as_their_use_demands() -> None:
-    """What is asked by key is compacted, decisions are kept by time, rule sets are one partition, nothing else is special."""
+    """What is asked by key is compacted, decisions are kept by time, rule sets are in one partition: no more."""
     names = TopicNames()
     own = names.own_topics(4, ["notify", "open_case"], ["safety", "service"])
     assert {spec.name for spec in own if spec.compacted} == {"things", "identity", "rules", "profiles"}
