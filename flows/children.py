@@ -6,6 +6,7 @@ pipe ends, and so does the child (`end_with_parent`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -100,7 +101,9 @@ class Children:
         for line in child.process.stdout or ():
             if not self._stopping:
                 child.lines.append(line.rstrip("\n"))
-                self._on_line(child.name, line.rstrip("\n"))
+                # Who listened may be gone; the child is watched all the same.
+                with contextlib.suppress(OSError):
+                    self._on_line(child.name, line.rstrip("\n"))
         child.process.wait()
         self._one_ended.set()
 

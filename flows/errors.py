@@ -109,9 +109,9 @@ class OffsetAhead(WrongInput):
     def __init__(self, topic: str, partition: int, wanted: int, end: int) -> None:
         self.topic, self.partition, self.wanted, self.end = topic, partition, wanted, end
         super().__init__(
-            f"{topic}/{partition}: offset {wanted} is wanted, but the topic ends at {end}: it was made anew or "
-            "restored from an older copy. Restore it whole, or remove the recovery directory of this flow to "
-            "start with the topic as it is."
+            f"{topic}/{partition}: offset {wanted} is wanted, but the topic ends at {end}: it was made anew, was "
+            "restored from an older copy, or is on another bus. Restore it whole, or remove the recovery "
+            "directory of this flow to start with the topic as it is."
         )
 
 
@@ -304,7 +304,9 @@ class FolderTaken(WrongInput):
     """A folder is to be made anew, but it holds something that is not ours to remove."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} exists and was not made by this command. Name another folder with --folder.")
+        super().__init__(
+            f"{path} exists and was not made by this command. Name another folder with --folder."
+        )
 
 
 class ProcessEnded(TelltaleError):

@@ -91,7 +91,10 @@ def _action(action: ActionTold) -> str:
     to = f" to the {action.to}" if action.to else ""
     if action.status == "published":
         return harmless(f"published{to}; outcome: {action.outcome}  ({action.id})")
-    return harmless(f"{action.status}{to}: {action.reason or 'no reason given'}  ({action.id})")
+    status = action.status.replace("_", " ")
+    reason = f": {action.reason}" if action.reason and action.reason != status else ""
+    was_for = f"; was for the {action.to}" if action.to else ""
+    return harmless(f"{status}{reason}{was_for}  ({action.id})")
 
 
 def _nothing(
@@ -116,6 +119,14 @@ def _nothing(
     mine = {d.rule for d in decisions if d.customer == customer}
     if not mine:
         hint = did_you_mean(customer, {d.customer for d in decisions}) if len(decisions) < 1000 else ""
-        near = hint if hint.startswith("Did") else ""
-        return f"Nothing was decided for the customer {customer!r}. {near}".rstrip()
+        near = (
+            hint if hint.startswith("Did") else f"The last decisions were for {_last_customers(decisions)}."
+        )
+        return f"Nothing was decided for the customer {customer!r}. {near}"
     return f"No rule {rule!r} decided anything for {customer!r}. {did_you_mean(rule or '', mine)}"
+
+
+def _last_customers(decisions: list[Decision]) -> str:
+    """The three customers decided for last, so that there is one to ask about."""
+    newest_first = sorted(decisions, key=lambda d: d.decided_at, reverse=True)
+    return harmless(", ".join(list(dict.fromkeys(d.customer for d in newest_first))[:3]))

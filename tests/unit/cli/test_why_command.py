@@ -137,6 +137,7 @@ def test_all_of_a_customer_come_in_their_order(telltale):
     [
         (("why", "nonsense"), "None of 2 decisions is, or was brought about by, or did 'nonsense'."),
         (("why", "--customer", "c-2"), "Did you mean 'c-1'?"),
+        (("why", "--customer", "olga"), "The last decisions were for c-1."),
         (("why", "--customer", "c-1", "--rule", "engine-overheat"), "Did you mean 'engine-overheating'?"),
     ],
 )
