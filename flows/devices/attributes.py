@@ -34,11 +34,21 @@ class Attributes:
     """The declared attributes of each device, NaN where nothing was said."""
 
     def __init__(self, stream: Stream) -> None:
-        self._fields = {f.name: f for f in stream.attributes if f.type != "text"}
-        self._columns = {name: np.empty(0) for name in self._fields}
+        self._devices = 0
+        self._fields: dict[str, Field] = {}
+        self._columns: dict[str, NDArray[np.float64]] = {}
+        self.declare(stream)
+
+    def declare(self, stream: Stream) -> None:
+        """Add what a stream declares; what is new or declared otherwise is missing until `things` says it again."""
+        for field in stream.attributes:
+            if field.type != "text" and self._fields.get(field.name) != field:
+                self._fields[field.name] = field
+                self._columns[field.name] = np.full(self._devices, np.nan)
 
     def make_room(self, devices: int) -> None:
         """Have a place for each of so many devices."""
+        self._devices = max(devices, self._devices)
         for name, column in self._columns.items():
             if devices > len(column):
                 more = max(devices, len(column) * 9 // 8) - len(column)

@@ -122,7 +122,12 @@ class Shard:
     # -- rule sets ------------------------------------------------------------------------------------------------
 
     def _use(self, old: dict[str, RuleState]) -> None:
-        """Build what the set in force needs, keeping the state of rules that mean the same."""
+        """Build what the set in force needs, keeping the state of rules that mean the same.
+
+        The set's own declaration of the stream holds, for that is what its rules were checked against.
+        """
+        self._stream = self._set.streams.get(self._stream.name, self._stream)
+        self._attributes.declare(self._stream)
         rules = self._set.for_stream(self._stream.name)
         self._rules = []
         for rule in rules:
@@ -169,7 +174,7 @@ class Shard:
         out = ShardOutput()
         c = self._counts
         if c.first >= 0:
-            where = {"topic": self._stream.topic, "partition": self._place.partition}
+            where = {"topic": self._place.stream.topic, "partition": self._place.partition}
             out.accounts.append(msgspec.convert({**msgspec.structs.asdict(c), **where}, Account))
             self._counts = Counts()
         self._take_up(out)

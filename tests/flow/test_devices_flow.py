@@ -33,16 +33,10 @@ EPOCH = timedelta(milliseconds=50)
 PARTITIONS = 2
 STREAMS = """
 streams:
-  vehicle:
-    topic: telemetry
-    key: device
-    time: at
-    fields:
-      coolant_c: {type: float, unit: °C, range: [-60, 250]}
-      speed_kmh: {type: float, unit: km/h, range: [0, 400]}
-    attributes:
-      hot_c: {type: float, unit: °C}
+  vehicle: {{topic: telemetry, key: device, time: at, fields: {fields}, attributes: {attributes}}}
 """
+FIELDS = "{coolant_c: {type: float}, speed_kmh: {type: float}}"
+ATTRIBUTES = "{hot_c: {type: float}}"
 HOT, FAST, COLD = "hot", "fast", "cold"
 RULE = """
 rule: {name}
@@ -57,7 +51,13 @@ do: {{raised: [{{task: {{queue: fleet, subject: "{{device}}"}}}}]}}
 limits: [{{per: rule, at_most: 100, every: 1h}}]
 explain: "{{device}}"
 """
-CONDITIONS = {HOT: "coolant_c >= device.hot_c", FAST: "speed_kmh > 200", COLD: "coolant_c < 0"}
+OILY = "oily"
+CONDITIONS = {
+    HOT: "coolant_c >= device.hot_c",
+    FAST: "speed_kmh > 200",
+    COLD: "coolant_c < 0",
+    OILY: "oil_c > device.oily_c",
+}
 
 
 class Site:
@@ -69,7 +69,7 @@ class Site:
         self._folder = folder
         self._start = wall_clock() - 3_600_000
         (folder / "rules").mkdir()
-        (folder / "streams.yaml").write_text(STREAMS)
+        self.declare(FIELDS, ATTRIBUTES)
         self.bus: Topics = self.open()
         self.rule_sets = RuleSets(self.open(), NAMES, self.settings.tenant)
 
@@ -85,6 +85,11 @@ class Site:
             TopicSpec(NAMES.things, things, compacted=True),
         ]
         self.bus.create([spec for spec in specs if spec.name != without])
+
+    def declare(self, fields: str, attributes: str) -> None:
+        """What the stream of the next rule set is."""
+        text = STREAMS.format(fields=fields, attributes=attributes)
+        (self._folder / "streams.yaml").write_text(text)
 
     def publish(self, *rules: str) -> int:
         """A rule set of these rules and no others."""
@@ -114,20 +119,26 @@ class Site:
         writer.close()
 
     def send(
-        self, device: str, first: int, *coolants: float, speed: float = 50, partition: int | None = None
+        self,
+        device: str,
+        first: int,
+        *coolants: float,
+        speed: float = 50,
+        oil: float = 50,
+        partition: int | None = None,
     ) -> None:
         """Readings of one device, ten seconds apart, the first being its `first`-th."""
         writer = self.bus.writer()
         for i, coolant in enumerate(coolants, first):
             at = self._start + i * 10_000
-            reading = {"device": device, "at": at, "coolant_c": coolant, "speed_kmh": speed}
+            reading = {"device": device, "at": at, "coolant_c": coolant, "speed_kmh": speed, "oil_c": oil}
             writer.write(TELEMETRY, encode(reading), key=device.encode(), partition=partition)
         writer.close()
 
-    def know(self, device: str, hot_c: float) -> None:
+    def know(self, device: str, hot_c: float, **more: float) -> None:
         """Say when a device is hot."""
         writer = self.bus.writer()
-        writer.write(NAMES.things, encode({"hot_c": hot_c}), key=device.encode())
+        writer.write(NAMES.things, encode({"hot_c": hot_c, **more}), key=device.encode())
         writer.close()
 
     def alarms(self) -> list[tuple[str, str, str, int]]:
@@ -220,6 +231,46 @@ def test_a_rule_set_is_taken_up_while_running_and_keeps_the_episodes_of_other_ru
         "c": [(COLD, "raised", 1), (COLD, "lapsed", 2)],
         "d": [(FAST, "raised", 2)],
     }
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_rule_set_with_other_fields_and_attributes_is_taken_up(site: Site, running: bool) -> None:
+    """What the new set declares is read, what it no longer declares is not, published on the way or between runs."""
+    site.create()
+    site.know("a", 100)
+    site.publish(HOT, FAST)
+
+    def change() -> None:
+        site.declare(
+            "{oil_c: {type: float}, coolant_c: {type: float}}",
+            "{oily_c: {type: float}, hot_c: {type: float}}",
+        )
+        assert site.publish(HOT, OILY) == 2
+
+    def before() -> Iterator[Callable[[], bool]]:
+        site.send("a", 0, 101, 102, 103)
+        yield lambda: site.taken() == 3
+        if running:
+            change()
+            yield lambda: site.rule_sets.current.number == 2
+            site.send("a", 3, 104)
+            yield lambda: site.taken() == 4
+
+    def after() -> Iterator[Callable[[], bool]]:
+        for i in range(4, 6):
+            site.send("a", i, 104)
+            yield lambda done=i + running: site.taken() == done
+        site.send("a", 6, 104, 104, 104, oil=90)
+        site.send("a", 9, 99)
+        yield lambda: site.taken() == 9 + running
+
+    site.run(before())
+    if not running:
+        change()
+    site.know("a", 100, oily_c=80)  # what is new of a device is known when it is said, or at a start
+    site.run(after())
+    by_rule = {rule: [a[2:] for a in site.alarms() if a[1] == rule] for rule in (HOT, OILY)}
+    assert by_rule == {HOT: [("raised", 1), ("cleared", 2)], OILY: [("raised", 2), ("cleared", 2)]}
 
 
 def test_a_rule_set_that_cannot_be_compiled_is_refused_and_the_one_in_force_stays(site: Site) -> None:
