@@ -151,5 +151,5 @@ class _Wiring:
             gated=bool(stream.attributes),
             watch=self._watch,
         )
-        found.append(cast(Flowing[Item], op.input(f"{step.DEVICES_READINGS}-{stream.name}", flow, readings)))
+        found.append(op.input(f"{step.DEVICES_READINGS}-{stream.name}", flow, readings))
         return found

@@ -82,60 +82,77 @@ class Mirror:
             )
 
 
-class MessagePartition(StatefulSourcePartition[Item, int]):
-    """One partition of a topic; its snapshot is the offset of the next message."""
+class Following(msgspec.Struct, frozen=True):
+    """What one source partition, by its name, reads from and tells."""
 
-    def __init__(
-        self,
-        topics: Topics,
-        reader: Reader,
-        mirror: Mirror,
-        gate: Gate,
-        to_items: ToItems,
-        batch: int,
-        watch: Watch,
-    ) -> None:
-        self._topics = topics
-        self._reader = reader
-        self._mirror = mirror
-        self._gate = gate
-        self._to_items = to_items
-        self._batch = batch
-        self._watch = watch
-        self._offset = reader.position
+    name: str
+    topics: Topics
+    reader: Reader
+    mirror: Mirror
+    gate: Gate
+    watch: Watch
+
+
+class FollowingPartition(StatefulSourcePartition[Item, int]):
+    """One partition of a topic, read on from an offset; its snapshot is the offset of the next message."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+        self._offset = following.reader.position
         self._snapshotted: int | None = None
         self._idle = False
 
+    def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:
+        """(the items of what is there now, whether to sleep after them).
+
+        `epoch_ended` says that all that was read before the last snapshot is handled and on disk on all workers.
+        """
+        raise NotImplementedError
+
     def next_batch(self) -> list[Item]:
         """What is there now; raises StopIteration when the flow is to stop."""
-        if self._watch.stopping():
+        following = self._following
+        if following.watch.stopping():
             raise StopIteration
-        if not self._gate.is_open():
+        if not following.gate.is_open():
             self._idle = True
             return []
-        with told("messages"):
-            if self._snapshotted is not None:  # asked again: that offset is on disk on all workers
-                self._mirror.show(self._snapshotted)
+        with told("read", following.name):
+            epoch_ended = self._snapshotted is not None
+            if self._snapshotted is not None:
+                following.mirror.show(self._snapshotted)
                 self._snapshotted = None
-            messages = self._reader.read(self._batch)
-            self._offset = self._reader.position
-            self._idle = not messages
-            return self._to_items(messages) if messages else []
+            items, self._idle = self.read(epoch_ended)
+            self._offset = following.reader.position
+            return items
 
     def next_awake(self) -> datetime | None:
-        """At once after a batch, else in 10 ms."""
-        return moment(self._watch.clock() + LONGEST_SLEEP_MS) if self._idle else None
+        """At once after much, else soon."""
+        return moment(self._following.watch.clock() + LONGEST_SLEEP_MS) if self._idle else None
 
     def snapshot(self) -> int:
         """The offset of the next message."""
-        self._gate.epoch_ended()
+        self._following.gate.epoch_ended()
         self._snapshotted = self._offset
         return self._offset
 
     def close(self) -> None:
         """Let go of the reader."""
-        self._reader.close()
-        self._topics.close()
+        self._following.reader.close()
+        self._following.topics.close()
+
+
+class MessagePartition(FollowingPartition):
+    """One partition of a topic as keyed items."""
+
+    def __init__(self, following: Following, to_items: ToItems, batch: int) -> None:
+        super().__init__(following)
+        self._to_items, self._batch = to_items, batch
+
+    def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:  # noqa: ARG002 - messages are told no epoch
+        """Up to a batch of messages."""
+        messages = self._following.reader.read(self._batch)
+        return (self._to_items(messages), False) if messages else ([], True)
 
 
 def start_offset(topics: Topics, topic: str, partition: int, resume: int | None) -> int:
@@ -179,17 +196,32 @@ class MessageSource(FixedPartitionedSource[Item, int]):
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> MessagePartition:
         """One partition from its snapshotted offset."""
         with told(step_id, for_part):
-            topics, partition = self._open_topics(), int(for_part)
-            offset = start_offset(topics, self._topic, partition, resume_state)
-            return MessagePartition(
-                topics,
-                topics.reader(self._topic, partition, offset),
-                Mirror(topics, self._group, self._topic, partition, self._watch),
-                Gate(gated=self._gated, bound=self._watch.bound),
-                self._to_items,
-                self._batch,
-                self._watch,
-            )
+            where = Place(self._open_topics, self._topic, self._group, self._gated, self._watch)
+            return MessagePartition(follow(where, int(for_part), resume_state), self._to_items, self._batch)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Which topic a source follows, for which group, whether behind the gate."""
+
+    open_topics: Callable[[], Topics]
+    topic: str
+    group: str
+    gated: bool
+    watch: Watch
+
+
+def follow(place: Place, partition: int, resume: int | None) -> Following:
+    """Begin to follow one partition from its snapshotted offset; raises OffsetExpired."""
+    topics = place.open_topics()
+    offset = start_offset(topics, place.topic, partition, resume)
+    return Following(
+        f"{place.topic}/{partition}",
+        topics,
+        topics.reader(place.topic, partition, offset),
+        Mirror(topics, place.group, place.topic, partition, place.watch),
+        Gate(gated=place.gated, bound=place.watch.bound),
+        place.watch,
+    )
 
 
 def part_names(open_topics: Callable[[], Topics], topic: str) -> list[str]:
