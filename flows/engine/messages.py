@@ -5,6 +5,7 @@ Offsets live in Bytewax's snapshots; they are mirrored to a consumer group only 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 
@@ -102,12 +103,13 @@ class FollowingPartition(StatefulSourcePartition[Item, int]):
         self._snapshotted: int | None = None
         self._idle = False
 
+    @abstractmethod
     def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:
         """(the items of what is there now, whether to sleep after them).
 
         `epoch_ended` says that all that was read before the last snapshot is handled and on disk on all workers.
         """
-        raise NotImplementedError
+        ...
 
     def next_batch(self) -> list[Item]:
         """What is there now; raises StopIteration when the flow is to stop."""
