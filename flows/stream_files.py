@@ -136,13 +136,6 @@ def _range(fields: Fields, kind: FieldType) -> tuple[float | None, float | None]
     return low, high
 
 
-def column_field(stream: Stream, name: str) -> Field | None:
-    """The field or, for `device.<name>`, the attribute that a dotted name means."""
-    if name.startswith("device."):
-        return stream.attribute(name.removeprefix("device."))
-    return stream.field(name)
-
-
 def column_names(stream: Stream) -> list[str]:
     """The dotted names that conditions on a stream may read."""
     return [f.name for f in stream.fields] + [f"device.{a.name}" for a in stream.attributes]

@@ -58,3 +58,9 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     def attribute(self, name: str) -> Field | None:
         """The device attribute of that name, or None."""
         return next((a for a in self.attributes if a.name == name), None)
+
+    def column(self, name: str) -> Field | None:
+        """The field or, for `device.<name>`, the attribute that a dotted name means, or None."""
+        if name.startswith("device."):
+            return self.attribute(name.removeprefix("device."))
+        return self.field(name)

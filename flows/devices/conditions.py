@@ -16,9 +16,7 @@ Numbers = NDArray[np.float64]
 
 def code_of(stream: Stream, name: str, text: str) -> float:
     """The code of a text of an enum field or of a `device.` attribute; raises KeyError for one that is not declared."""
-    field = (
-        stream.attribute(name.removeprefix("device.")) if name.startswith("device.") else stream.field(name)
-    )
+    field = stream.column(name)
     if field is None or text not in field.values:
         raise KeyError(name)
     return float(field.values.index(text))
