@@ -63,7 +63,10 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be set; `tenant_key` is the secret that tokens of personal identifiers are made with."""
+    """Everything that can be set; `tenant_key` is the secret that tokens of personal identifiers are made with.
+
+    `steps` is a Python file with steps of your own for the attachment points of the flows; empty is none.
+    """
 
     tenant: str = "default"
     tenant_key: str = ""
@@ -71,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rules: str = "rules"
     purposes: str = "purposes.yaml"
     profile: str = "profile.yaml"
+    steps: str = ""
     topics: TopicsSettings = TopicsSettings()
     devices: DevicesSettings = DevicesSettings()
     customers: CustomersSettings = CustomersSettings()
@@ -94,7 +98,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "outbox": OutboxSettings,
     "metrics": MetricsSettings,
 }
-_SCALARS = ("tenant", "tenant_key", "streams", "rules", "purposes", "profile")
+_SCALARS = ("tenant", "tenant_key", "streams", "rules", "purposes", "profile", "steps")
 _NOT_SETTINGS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA", "TELLTALE_SEED")
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 FieldType = Literal["float", "int", "bool", "enum", "text"]
 TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d", "rfc3339"]
+Shape = Literal["wide", "narrow"]
 
 MS_PER_UNIT: dict[str, float] = {
     "ns": 1e-6,
@@ -23,7 +24,9 @@ MS_PER_UNIT: dict[str, float] = {
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement: in conditions a float is itself, a bool 0 or 1, an enum its place among `values`.
 
-    A value outside [`low`, `high`] becomes missing, with a copy to the dead letters. `text` is evidence only.
+    `source` is the dotted path of the value in a message (empty: its name); what is read there counts as
+    value × `scale` + `offset`, in `unit`. A value outside [`low`, `high`], given in `unit`, becomes missing, with a
+    copy to the dead letters. `text` is evidence only. A `derived` field is in no message: a step fills it.
     """
 
     name: str
@@ -32,12 +35,42 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     values: tuple[str, ...] = ()
+    source: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    derived: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the value stands in a message, dotted."""
+        return self.source or self.name
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a device is: the dotted paths of latitude and longitude, in degrees; both or neither are known."""
+
+    latitude: str
+    longitude: str
+
+
+class EventType(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared kind of event: the paths in `data` that hold an identifier, by its kind, and the fields of `data`.
+
+    The first identifier that an event carries is its subject when it names none.
+    """
+
+    name: str
+    identifiers: dict[str, str] = {}
+    fields: tuple[Field, ...] = ()
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A declared kind of reading; `lateness`, `max_ahead` in ms; `key` and `time` name the fields of device and time.
 
-    `attributes` are what `things` may say of a device and rules may read as `device.<name>`.
+    `key` and `time` may be dotted paths. All readings of a stream that names a `device` are of that one, and `key`
+    is empty. `zone` is that of RFC 3339 times which name none. In a `narrow` stream a message holds one
+    measurement: its field's `path` at `metric` and its value at `value`. `attributes` are what `things` may say of a
+    device and rules may read as `device.<name>`.
     """
 
     name: str
@@ -50,6 +83,12 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...] = ()
     attributes: tuple[Field, ...] = ()
     things: str = "things"
+    device: str = ""
+    zone: str = ""
+    shape: Shape = "wide"
+    metric: str = ""
+    value: str = ""
+    position: Position | None = None
 
     def field(self, name: str) -> Field | None:
         """The field of that name, or None."""
