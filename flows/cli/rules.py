@@ -49,7 +49,7 @@ def test(
     config: Config = None,
 ) -> None:
     """Run the tests in the rules, with the very objects that the flows run; exit code 1 if one fails."""
-    from flows.backtest import Backtest
+    from flows.backtest.cases import Backtest
     from flows.rules.testing import run_tests
 
     settings = _settings(config, folder)

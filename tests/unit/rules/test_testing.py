@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.backtest import Backtest
+from flows.backtest.cases import Backtest
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import Rule
 from flows.rules.testing import Case, Happened, Result, exact, judge, line_of, read_case, run_tests, told

@@ -1,7 +1,4 @@
-"""The second driver of the flows' own objects: no bus, no Bytewax, no wall clock; the same answer every time.
-
-It plays the tests of a rule: one shard with the case's device, and the resolver, bucket and limits that decide.
-"""
+"""Plays the tests of a rule: one shard with the case's device, and the resolver, bucket and limits that decide."""
 
 from __future__ import annotations
 
