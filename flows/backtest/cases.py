@@ -20,12 +20,14 @@ from flows.devices.ticks import tick_of
 from flows.rules.model import Rule, RuleSet
 from flows.rules.testing import Case, CaseEvent, Given, Happened, Played, Reading
 from flows.schema import Alarm, Decision, Event, Identity, Role, Value, encode
-from flows.streams import Stream
+from flows.streams import Position, Stream
 from flows.topics.port import Message, RawBatch
 
 DEVICE = "device-1"
 SUBJECT = f"device:{DEVICE}"
 _CLOCK = "clock-of-the-test"
+# No field can be called so.
+_KEY, _TIME = "$device", "$at"
 _MOST_BEATS = 100_000
 
 
@@ -34,11 +36,27 @@ class OneRule:
 
     def __init__(self, rule_set: RuleSet, rule: Rule) -> None:
         live = msgspec.structs.replace(rule, mode="live") if rule.mode == "disabled" else rule
-        self.newest = self.current = msgspec.structs.replace(rule_set, rules=(live,))
+        streams = {name: as_tests_write(stream) for name, stream in rule_set.streams.items()}
+        self.newest = self.current = msgspec.structs.replace(rule_set, rules=(live,), streams=streams)
 
     def get(self, number: int) -> RuleSet:  # noqa: ARG002 - there is only one
         """The only set."""
         return self.current
+
+
+def as_tests_write(stream: Stream) -> Stream:
+    """A stream whose messages hold times in ms and each field under its own name, in its own unit.
+
+    A test speaks of readings, not of what they look like on the wire.
+    """
+    plain = tuple(
+        msgspec.structs.replace(field, source="", scale=1.0, offset=0.0, derived=False)
+        for field in stream.fields
+    )
+    return msgspec.structs.replace(
+        stream, key=_KEY, device="", time=_TIME, time_unit="ms", zone="", shape="wide", metric="", value="",
+        position=stream.position and Position("latitude", "longitude"), fields=plain,
+    )  # fmt: skip
 
 
 class Backtest:
@@ -53,7 +71,7 @@ class Backtest:
         deciding = _Deciding(sets, rule, case)
         if rule.stream is None:
             return Played(tuple(deciding.events(case.events)))
-        shard = _Sharded(sets, self._rule_set.streams[rule.stream], case)
+        shard = _Sharded(sets, sets.current.streams[rule.stream], case)
         return Played(tuple(deciding.alarms(shard.alarms())), tuple(shard.unreadable))
 
 
@@ -61,7 +79,7 @@ class _Sharded:
     """One shard with the case's device, and one more whose readings are empty and move the shard's clock."""
 
     def __init__(self, sets: OneRule, stream: Stream, case: Case) -> None:
-        self._stream = msgspec.structs.replace(stream, time_unit="ms")
+        self._stream = stream
         self._case, self._sets = case, sets
         place = ShardPlace(tenant=sets.current.tenant, stream=self._stream, partition=0, partitions=1)
         self._shard = Shard(place, sets)
