@@ -5,24 +5,16 @@ A field that is missing or wrong is None to the caller, so that one pass finds a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 from flows.documents import Located, Mistakes
 from flows.durations import format_duration, parse_duration
 from flows.errors import ExpressionWrong
 from flows.expressions import Expression, parse
+from flows.hints import did_you_mean
 
 DAY = 86_400_000
 LATER = "comes in a later version"
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """A hint that names the nearest known word, or all of them."""
-    near = difflib.get_close_matches(word, known, 1, 0.6)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"Known are {', '.join(sorted(known))}." if known else "None are declared."
 
 
 class Fields:

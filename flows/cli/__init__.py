@@ -9,13 +9,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; a TelltaleError is one plain paragraph on standard error and its own exit code."""
+    """Run the command line; any error of ours or of its arguments is one plain paragraph and its own exit code."""
     from flows.cli.app import app
     from flows.cli.show import say
+    from flows.cli.usage import UsageError, said
     from flows.errors import TelltaleError
 
     try:
-        app(prog_name="telltale")
+        sys.exit(app(prog_name="telltale", standalone_mode=False))
     except TelltaleError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except UsageError as error:
+        say(said(error))
+        sys.exit(2)

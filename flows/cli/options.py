@@ -35,7 +35,14 @@ Config = Annotated[
     ),
 ]
 Rows = Annotated[Output, typer.Option("--output", "-o", help="A table to read, or JSON, one object a line.")]
-Most = Annotated[int, typer.Option("--number", "-n", min=1, max=1_000_000, help="At most so many.")]
+Most = Annotated[
+    int, typer.Option("--number", "-n", metavar="N", min=1, max=1_000_000, help="At most so many.")
+]
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: what to type, a line each, which no help may wrap."""
+    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
 
 
 def settings_file(config: Path | None) -> Path:
