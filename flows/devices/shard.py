@@ -1,8 +1,9 @@
 """One shard: the devices of one partition of one stream, their rules, and what is to be said of them.
 
 A plain object: raw batches and things in, alarms, dead letters and accounts out, snapshots as bytes. What it says
-does not depend on how the messages were cut into batches: whatever only the shard's clock ends is ended at fixed
-ticks of that clock, just after the reading that moved it past one.
+does not depend on how the messages were cut into batches, and neither does the order in which it is said: alarms come
+as the readings that caused them, those of one reading by rule. Whatever only the shard's clock ends is ended at fixed
+ticks of that clock, just after the reading that moved it past one: rule by rule, within a rule by device as first seen.
 """
 
 from __future__ import annotations
@@ -47,6 +48,19 @@ from flows.topics.port import Message, RawBatch
 
 _RECENT = 32
 _LONG_AGO = -(1 << 62)
+
+
+def _row(told: tuple[int, Alarm]) -> int:
+    """The row at which an alarm is said: the one that caused it, or before which it came."""
+    return told[0] if told[0] >= 0 else -1 - told[0]
+
+
+def _by_device(found: Transitions | None) -> Transitions | None:
+    """Transitions that no reading caused, by device: cells stand as they became free, which a restart changes."""
+    if found is None or len(found.rows) < 2:
+        return found
+    order = np.argsort(found.rows[:, k.SLOT], kind="stable")
+    return Transitions(found.rows[order], found.facts[order], found.points[order])
 
 
 class RuleSets(Protocol):
@@ -165,7 +179,7 @@ class Shard:
                     (state.cells[:, k.OWNER] >= 0) & (state.cells[:, k.STATE] == k.ACTIVE)
                 ]
                 lapses = removed(under_way, self._clock())
-                self._say(state, lapses, None, 0, out, reason="rule removed")
+                out.alarms += self._alarms(state, _by_device(lapses), reason="rule removed")
 
     # -- what comes in --------------------------------------------------------------------------------------------
 
@@ -237,10 +251,14 @@ class Shard:
             rows = slice(start, stop)
             segment = rows_of(columns, rows)
             accept(segment, clock[rows], self._clocks, self._recent)
+            told: list[tuple[int, Alarm]] = []
             for state, answers in zip(self._rules, asked, strict=True):
                 own = answers if stop - start == len(slots) else answers_of(answers, rows)
                 found = state.follow(segment, own, self._windows(state, segment, own))
-                self._say(state, found, causes, start, out)
+                if found is not None:
+                    alarms = self._alarms(state, found, causes, start)
+                    told += zip(found.rows[:, k.ROW].tolist(), alarms, strict=True)
+            out.alarms += [alarm for _, alarm in sorted(told, key=_row)]
             if boundary is not None:
                 self._sweep(boundary, out)
         self._greatest_event = max(self._greatest_event, int(events.max()))
@@ -274,35 +292,36 @@ class Shard:
                     self._attributes,
                     lambda _p, _pattern, windows: windows.sweep(clock, self._clocks, count),
                 )
-                self._say(state, state.follow_closed(closed), None, 0, out)
-            self._say(state, state.end_silent(clock, self._clocks), None, 0, out)
+                out.alarms += self._alarms(state, _by_device(state.follow_closed(closed)))
+            out.alarms += self._alarms(state, _by_device(state.end_silent(clock, self._clocks)))
             if state.absent_after >= 0:
                 found, alarm = absences(state, clock, self._clocks, count, self._alarm_place())
                 out.alarms += alarm
-                self._say(state, found, None, 0, out)
+                out.alarms += self._alarms(state, found)
 
     # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _say(
+    def _alarms(
         self,
         state: RuleState,
         found: Transitions | None,
-        causes: Causes | None,
-        start: int,
-        out: ShardOutput,
+        causes: Causes | None = None,
+        start: int = 0,
         reason: str | None = None,
-    ) -> None:
-        """Turn transitions into alarms; `start` is the batch row of the segment's first."""
+    ) -> list[Alarm]:
+        """The alarms of transitions, one each; `start` is the batch row of the segment's first."""
         if found is None:
-            return
+            return []
         place = self._alarm_place()
+        alarms: list[Alarm] = []
         for i in range(len(found.rows)):
             row, slot = int(found.rows[i, k.ROW]), int(found.rows[i, k.SLOT])
             cause = causes.of(start + row) if causes is not None and row >= 0 else Cause()
             attributes = self._attributes.of(state.rule.attributes, slot)
             why = reason or ("silent" if found.rows[i, k.TRANSITION] == k.LAPSED else None)
             device = self._table.device(slot)
-            out.alarms.append(build_alarm(state.rule, place, found, i, device, attributes, cause, why))
+            alarms.append(build_alarm(state.rule, place, found, i, device, attributes, cause, why))
+        return alarms
 
     def _alarm_place(self) -> Place:
         place = self._place

@@ -20,6 +20,7 @@ from flows.devices.kernels.layout import (
     CLOSED_COUNT,
     CLOSED_END,
     CLOSED_PATTERN,
+    CLOSED_ROW,
     CLOSED_SLOT,
     CLOSED_TRUTH,
     CLOSED_VALUE,
@@ -156,6 +157,15 @@ def level_after(rule, asked, row, current):
     return level
 
 
+@njit(int64(int64), cache=True)
+def before_row(row):
+    """What a transition just before a row is noted with: a number below 0, for the row is not its cause.
+
+    Without a row (-1) it is as for the first: what a tick ends comes after all rows of its segment anyway.
+    """
+    return int64(-1 - max(row, 0))
+
+
 @njit(types.void(RULE_PARAMETERS, CLOSED_WINDOWS, CELLS, WRITTEN), cache=True)
 def take_closed_window(rule, closed, state, out):
     """Take the next closed window into its rule's episode."""
@@ -169,13 +179,13 @@ def take_closed_window(rule, closed, state, out):
             c = cell_of(state, row[CLOSED_SLOT])
         state.tallies[c, p, STANDING] = 1
         if state.cells[c, STATE] == INACTIVE:
-            raise_episode(out, state, c, int64(-1), at, int64(0))
+            raise_episode(out, state, c, before_row(row[CLOSED_ROW]), at, int64(0))
             add_evidence(out, state, c, p, facts[CLOSED_COUNT], np.nan, facts[CLOSED_VALUE])
         return
     if c < 0 or row[CLOSED_TRUTH] < 0:
         return
     state.tallies[c, p, STANDING] = 0
     if state.cells[c, STATE] == ACTIVE and rule.rule[CLEAR_RUN] == 0 and not any_stands(state, c):
-        write(out, state, c, int64(-1), CLEARED, at)
+        write(out, state, c, before_row(row[CLOSED_ROW]), CLEARED, at)
         add_evidence(out, state, c, p, facts[CLOSED_COUNT], np.nan, facts[CLOSED_VALUE])
         release(state, c)

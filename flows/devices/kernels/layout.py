@@ -32,7 +32,7 @@ KIND, NEED, OUT_OF, MAX_GAP, OVER, WORSENS = range(6)
 PATTERN = 6
 # a rule's parameters
 CLEAR_RUN, SILENT, ABSENT_AFTER, SEVERITIES = range(4)
-# a transition, and its facts
+# a transition, and its facts; ROW is the row that caused it, or -1 - r if it came just before row r, without a cause
 ROW, SLOT, TRANSITION, LEVEL, NTH, AT, OPENED_AT, WHICH, POINT_COUNT = range(9)
 OUT = 9
 RAISED, ESCALATED, DEESCALATED, CLEARED, LAPSED = range(5)

@@ -9,6 +9,7 @@ from numba import boolean, float64, int64, njit, types
 
 from flows.devices.kernels.episodes import (
     add_evidence,
+    before_row,
     cell_of,
     has_room,
     level_after,
@@ -59,7 +60,7 @@ def _lapse_if_silent(rule, rows, r, state, c, out):
     silent, previous = rule.rule[SILENT], rows.previous[r]
     if state.cells[c, STATE] != ACTIVE or silent < 0 or previous < 0 or rows.at[r] - previous < silent:
         return
-    write(out, state, c, int64(-1), LAPSED, max(previous + silent, state.cells[c, OPENED]))
+    write(out, state, c, before_row(r), LAPSED, max(previous + silent, state.cells[c, OPENED]))
     state.cells[c, STATE] = INACTIVE
     forget_all(state, c)
 
