@@ -18,7 +18,7 @@ from flows.expression_values import Functions, Scope
 from flows.schema import Value
 
 COLUMN_FUNCTIONS = frozenset({"abs", "min", "max", "round"})
-VALUE_FUNCTIONS = COLUMN_FUNCTIONS | {"has_open", "last_action"}
+VALUE_FUNCTIONS = COLUMN_FUNCTIONS | {"has_open", "last_action", "local_hour"}
 
 
 class Expression(msgspec.Struct, frozen=True, eq=False):

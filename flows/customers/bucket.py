@@ -27,14 +27,20 @@ _State = dict[str, Customer]
 
 
 class Bucket:
-    """Some of the customers; `clock` is the wall clock in ms."""
+    """Some of the customers; `clock` is the wall clock in ms, `zone` that of customers whose profile tells none."""
 
     def __init__(
-        self, tenant: str, book: RuleBook, clock: Callable[[], int], snapshot: bytes | None = None
+        self,
+        tenant: str,
+        book: RuleBook,
+        clock: Callable[[], int],
+        snapshot: bytes | None = None,
+        zone: str | None = None,
     ) -> None:
         self._tenant = tenant
         self._book = book
         self._clock = clock
+        self._zone = zone
         self._customers: _State = {} if snapshot is None else _read(snapshot)
         self._numbers: dict[str, int] = {}
 
@@ -44,7 +50,7 @@ class Bucket:
 
     def take(self, triggers: list[Trigger]) -> list[Decided | Profile]:
         """The decisions on a batch in its order, then the profile of each customer it touched."""
-        decider = Decider(self._tenant, self._book.index, self._clock())
+        decider = Decider(self._tenant, self._book.index, self._clock(), self._zone)
         out: list[Decided | Profile] = []
         touched: dict[str, None] = {}
         for trigger in triggers:

@@ -13,6 +13,7 @@ import msgspec
 
 from flows.customers import limits, profile
 from flows.customers.cause import Cause
+from flows.customers.local_time import hour_of
 from flows.customers.planning import Ground, plan, valid_for
 from flows.customers.rule_index import RuleIndex
 from flows.customers.state import Customer, episode_key, has_open
@@ -23,15 +24,21 @@ from flows.rules.model import ActionEntry, Rule
 from flows.rules.templates import fill
 from flows.schema import Change, Check, Counted, Decision, Opened, PlannedAction, Value, Verdict
 
+ZONE = "time_zone"
+"""The value of the profile that names a customer's zone."""
 _FOLLOW_UPS = frozenset({"deescalated", "cleared", "lapsed"})
 
 
 class Decider(msgspec.Struct, frozen=True):
-    """Decides for one tenant with one rule set at one wall-clock time (ms); knows no customer by itself."""
+    """Decides for one tenant with one rule set at one wall-clock time (ms); knows no customer by itself.
+
+    `zone` is that of customers whose profile tells none; None leaves their hour unknown.
+    """
 
     tenant: str
     rules: RuleIndex
     now: int
+    zone: str | None = None
 
     def decide(self, customer: Customer, cause: Cause) -> Decision:
         """The decision, numbered after the customer's last; changes nothing."""
@@ -197,7 +204,16 @@ class _Deciding:
             seen[_called("last_action", kind, about)] = found
             return found
 
-        functions: dict[str, Callable[..., Value]] = {"has_open": is_open, "last_action": last_action}
+        def local_hour(zone: Value = None) -> Value:
+            found = hour_of(self._cause.at, self._zone() if zone is None else zone)
+            seen[_called("local_hour", zone)] = found
+            return found
+
+        functions: dict[str, Callable[..., Value]] = {
+            "has_open": is_open,
+            "last_action": last_action,
+            "local_hour": local_hour,
+        }
         return truth(expression.evaluate(named, functions)), seen
 
     def _named(self, name: str) -> Value:
@@ -207,6 +223,11 @@ class _Deciding:
         short = name.removeprefix("profile.")
         declared = next((a for a in self._decider.rules.rule_set.profile if a.name == short), None)
         return None if declared is None else profile.value_of(self._customer.cells, declared)
+
+    def _zone(self) -> Value:
+        """The zone of the customer, by the value `time_zone` of the profile."""
+        told = self._named(f"profile.{ZONE}")
+        return self._decider.zone if told is None else told
 
     def _check(
         self, kind: str, text: str, result: bool | None, values: dict[str, Value] | None = None

@@ -24,13 +24,13 @@ LATER = (
 )
 _BESIDE = ("if", "name", "valid_for")
 _COMMON = ("to", "purpose", "about", "attach", "note")
-_NEEDED: dict[ActionKind, tuple[str, ...]] = {
+NEEDED: dict[ActionKind, tuple[str, ...]] = {
     "open_case": ("about",),
     "close_case": ("about",),
     "notify": ("purpose", "template"),
     "task": ("queue", "subject"),
 }
-_FIELDS: dict[ActionKind, tuple[str, ...]] = {
+FIELDS: dict[ActionKind, tuple[str, ...]] = {
     "open_case": (*_COMMON, "queue", "subject"),
     "close_case": (*_COMMON,),
     "notify": (*_COMMON, "template", "subject", "text"),
@@ -110,8 +110,8 @@ class ActionReader:
         self, kind: ActionKind, at: Located, name: str, condition: Any, valid_for: int | None
     ) -> ActionEntry:
         """The action itself."""
-        fields = Fields(at, self.mistakes, _FIELDS[kind], LATER)
-        fields.require(*_NEEDED[kind])
+        fields = Fields(at, self.mistakes, FIELDS[kind], LATER)
+        fields.require(*NEEDED[kind])
         given = {field: fields.text(field) for field in _OWN if fields.has(field)}
         for field in ("to", "about"):
             if given.get(field) and not NAME.match(given[field]):

@@ -218,4 +218,4 @@ class _Check:
             return "number"
         for argument in node.arguments:
             self.kind(argument)
-        return "truth" if node.function == "has_open" else "any"
+        return {"has_open": "truth", "local_hour": "number"}.get(node.function, "any")

@@ -1,0 +1,118 @@
+"""The JSON Schema of a rule's own tests."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from flows.rules.actions import TRANSITIONS
+from flows.rules.cases import MAX_CASES, REFUSALS
+from flows.rules.schema_parts import (
+    TIMES,
+    Schema,
+    dashed,
+    duration,
+    listed,
+    mapping,
+    name,
+    named,
+    one_of,
+    text,
+)
+from flows.schema import OutcomeStatus
+
+_STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
+_VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
+
+
+def cases() -> Schema:
+    """The tests of a rule."""
+    series: Schema = {
+        "type": ["string", "number", "boolean", "null"],
+        "description": "Samples one interval apart: `90x4` is 90 and 4 further, `90+2x4` rises by 2 each, "
+        "`90-2x4` falls, `_` is a reading without the field, `gap 5m` a silence.",
+    }
+    case = mapping(
+        "One test.",
+        {
+            "name": text("What it proves."),
+            "interval": duration("Between two samples. Default 10s."),
+            "start": text("The time of the first sample, with its zone, e.g. 2026-03-01T08:00:00Z."),
+            "given": _given(),
+            "readings": named("A series for each field.", series),
+            "events": listed("Events of the customer.", _event()),
+            "outcomes": listed("What becomes of actions that were done.", _outcome()),
+            "expect": listed("All that is to happen, in order; [] is nothing.", _expectation()),
+        },
+        ["name", "expect"],
+    )
+    return listed("Its own tests, for `telltale rules test`.", case, maxItems=MAX_CASES)
+
+
+def _given() -> Schema:
+    return mapping(
+        "What holds before the first reading.",
+        {
+            "device": named("The attributes of the device.", _VALUE),
+            "profile": named("What is known of the customer.", _VALUE),
+            "roles": named("Who is what to the device: a customer by role.", _VALUE, None),
+            "open": listed(
+                "What is open already, as kind:about.", text("For example case:engine.", pattern=":")
+            ),
+            "local_time": text("The test begins at this time of day where the customer is.", pattern=TIMES),
+        },
+    )
+
+
+def _event() -> Schema:
+    return mapping(
+        "One event.",
+        {
+            "at": _at(),
+            "type": text("Its type; else that of the rule."),
+            "subject": text("Whose it is, e.g. device:veh-17; else the device of the test."),
+            "id": text("Its id; two of one id and source are one event."),
+            "source": text("Where it comes from."),
+            "data": {"type": ["object", "null"], "description": "Its data."},
+        },
+        ["at"],
+    )
+
+
+def _outcome() -> Schema:
+    return mapping(
+        "What became of an action.",
+        {
+            "at": _at(),
+            "action": dashed("The name of the action, of which the last one done is meant."),
+            "status": one_of("`accepted` opens it, `unknown` leaves it open, all else closes it.", _STATUSES),
+            "reason": text("Why, for people."),
+            "reference": text("What the other side calls it."),
+        },
+        ["at", "action", "status"],
+    )
+
+
+def _expectation() -> Schema:
+    of_action = named(
+        "The parameters it must have, e.g. {to: driver, template: pull-over}.", {"type": "string"}
+    )
+    one = {"anyOf": [dashed("The name of an action."), named("Its name.", of_action, None, **_ONE)]}
+    severity: Schema = {
+        "anyOf": [name("The severity after it."), {"const": True}],
+        "description": "The severity after it; `true` where the rule has none or it does not matter.",
+    }
+    fields: dict[str, Schema] = {
+        "at": _at(),
+        **dict.fromkeys(TRANSITIONS, severity),
+        "do": listed("The actions that go out; [] is none. Left away, it is not looked at.", one),
+        "refused": one_of("Why nothing goes out.", REFUSALS),
+        "device": text("For people: the device."),
+    }
+    return mapping("What is to happen.", fields, ["at"])
+
+
+def _at() -> Schema:
+    return duration("How long after the start.")
+
+
+_ONE: Schema = {"minProperties": 1, "maxProperties": 1}
