@@ -1,0 +1,48 @@
+"""A bar for long reading of files: on standard error while that is a terminal, gone when it is done, else silent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+Read = Callable[[int], None]
+
+
+@contextmanager
+def progress(paths: Sequence[Path], description: str, shown: bool = True) -> Generator[Read]:
+    """Show how much of some files has been read; call what it yields with the bytes read further.
+
+    Bytes are those of the files, packed if they are. `shown` False is for who prints results to the terminal
+    meanwhile. What is printed to standard output goes where it always goes.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield _nothing
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with bar:
+        task = bar.add_task(description, total=_size(paths))
+        yield lambda read: bar.advance(task, read)
+
+
+def _nothing(read: int) -> None:
+    """Nobody looks."""
+
+
+def _size(paths: Sequence[Path]) -> int | None:
+    """The bytes of all files; None when one's size is not known, as of a pipe or of a file that is missing."""
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    return sum(sizes) if all(sizes) else None
