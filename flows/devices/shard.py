@@ -39,6 +39,7 @@ from flows.devices.shard_state import (
     unpack_lengths,
 )
 from flows.devices.silence import absences, release
+from flows.devices.standing import Standing, standing_of
 from flows.devices.table import DeviceTable
 from flows.devices.ticks import running_clock, segments, tick_of
 from flows.rules.model import RuleSet
@@ -383,6 +384,15 @@ class Shard:
                 tuple(save_rule(state) for state in self._rules),
             )
         )  # fmt: skip
+
+    def standing(self, rule: str, device: str) -> Standing | None:
+        """How far a rule of this shard is with a device; None for a rule that it has not."""
+        state = next((state for state in self._rules if state.rule.name == rule), None)
+        if state is None:
+            return None
+        slot = self._table.slot_of(device.encode())
+        self._make_room()
+        return standing_of(state, slot, self._clocks, self._clock())
 
     @property
     def devices(self) -> int:

@@ -50,6 +50,11 @@ class WindowState:
             np.empty((0, self._ring, k.PANE), np.float64),
         )
 
+    @property
+    def lateness(self) -> int:
+        """How long a window waits for late readings after its end, in ms."""
+        return int(self._parameters[k.LATENESS])
+
     def make_room(self, devices: int) -> None:
         """Have a place for each of so many devices."""
         panes, have = self._panes, len(self._panes.opened)
@@ -74,6 +79,18 @@ class WindowState:
         return self._collect(
             count,
             lambda start, over: k.sweep(start, count, self._parameters, clock, clocks, self._panes, over),
+        )
+
+    def under_way(self, slot: int) -> Closed:
+        """The windows of one device that hold readings and are not closed, each as if it closed now (rows -1)."""
+        length, every, lateness, _ = (int(number) for number in self._parameters)
+        one, held = slice(slot, slot + 1), self._panes
+        panes = k.Panes(held.names[one].copy(), held.opened[one].copy(), held.sums[one].copy())
+        # the newest pane can be in windows that end a length after it
+        over = (max(int(panes.names.max()), 0) + 1) * every + length + lateness
+        clocks = Clocks(np.full(1, over, np.int64), np.full(1, over, np.int64))
+        return self._collect(
+            1, lambda start, out: k.sweep(start, 1, self._parameters, over, clocks, panes, out)
         )
 
     def _collect(self, total: int, run: _Run) -> Closed:
