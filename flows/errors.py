@@ -29,13 +29,6 @@ class Unreachable(TelltaleError):
     exit_code = 3
 
 
-class SettingsWrong(WrongInput):
-    """The settings cannot be used as they are."""
-
-    def __init__(self, where: str, what: str, mend: str) -> None:
-        super().__init__(f"{where}: {what}. {mend}")
-
-
 class TopicMissing(WrongInput):
     """A topic that is needed does not exist."""
 
@@ -136,14 +129,15 @@ class BrokerRefused(Unreachable):
 
 
 class ArchiveUnreadable(WrongInput):
-    """An archive is missing, cut off, corrupt or holds a line beyond all measure."""
+    """An archive is missing, cut off, corrupt or holds a line beyond all measure; `line` whole ones come before."""
 
     def __init__(self, path: str, line: int, reason: str) -> None:
         self.path, self.line = path, line
-        super().__init__(
-            f"{path}: {reason} (after {line} whole lines). "
-            "Give the right file, or write the archive anew; the lines before are good."
-        )
+        if line:
+            where, mend = f"{path}:{line + 1}", f"The {line} lines before are whole; write the archive anew."
+        else:
+            where, mend = path, "Nothing of it could be read; give the right file, or write the archive anew."
+        super().__init__(f"{where}: {reason}. {mend}")
 
 
 class ArchiveUnwritable(WrongInput):
@@ -204,6 +198,15 @@ class RulesWrong(WrongInput):
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(sorted(set(findings)))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class SettingsWrong(WrongInput):
+    """The settings cannot be used as they are; `findings` are all mistakes of file and environment."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        # Those of the file first, then those of the environment.
+        self.findings = tuple(sorted(set(findings), key=lambda finding: (finding.line == 0, finding)))
         super().__init__("\n".join(str(finding) for finding in self.findings))
 
 
@@ -337,3 +340,11 @@ class FlowFailed(TelltaleError):
             f"The {flow} flow stopped on an error: {reason}. Its state is safe; start it again, and if it stops "
             "again, the log above tells in which step."
         )
+
+
+class StepsUnreadable(WrongInput):
+    """A file with steps of one's own cannot be used; `line` None when no line of it is to blame."""
+
+    def __init__(self, file: str, line: int | None, what: str, mend: str) -> None:
+        self.file, self.line = file, line
+        super().__init__(f"{file}{'' if line is None else f':{line}'}: {what}. {mend}")

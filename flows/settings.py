@@ -1,21 +1,24 @@
 """telltale.toml and the TELLTALE_* environment become one frozen struct; the environment wins.
 
 `TELLTALE_TOPICS_BOOTSTRAP_SERVERS=…` overrides `bootstrap_servers` of the table `[topics]`, and so on for every
-field. Relative paths are taken from the folder of the file.
+field. Relative paths are taken from the folder of the file. `setting_values` reads them.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 
-from flows.errors import SettingsWrong
+from flows.errors import Finding, SettingsWrong
+from flows.setting_values import read_values
 
 Bus = Literal["sqlite", "kafka"]
+Some = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class TopicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,27 +28,27 @@ class TopicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     path: str = "state/topics.db"
     bootstrap_servers: str = ""
     prefix: str = ""
-    partitions: int = 4
+    partitions: Some = 4
     options: dict[str, str] = {}
 
 
 class DevicesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The devices flow; `epoch_s` is how often state is put on disk, `stale_after_s` marks alarms in old readings."""
 
-    epoch_s: float = 1.0
+    epoch_s: Seconds = 1.0
     recovery: str = "state/devices"
-    batch: int = 4096
-    stale_after_s: float = 900.0
-    max_message_bytes: int = 1_048_576
+    batch: Some = 4096
+    stale_after_s: Seconds = 900.0
+    max_message_bytes: Some = 1_048_576
 
 
 class CustomersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The customers flow; `buckets` is fixed for the life of its state."""
 
-    epoch_s: float = 1.0
+    epoch_s: Seconds = 1.0
     recovery: str = "state/customers"
-    buckets: int = 256
-    batch: int = 1000
+    buckets: Some = 256
+    batch: Some = 1000
 
 
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +61,7 @@ class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where Prometheus may scrape; port 0 serves nothing. Each further process takes the next port."""
 
-    port: int = 0
+    port: Port = 0
     host: str = "127.0.0.1"
 
 
@@ -91,54 +94,50 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"Settings(tenant={self.tenant!r}, folder={self.folder!r}, bus={self.topics.bus!r})"
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {
-    "topics": TopicsSettings,
-    "devices": DevicesSettings,
-    "customers": CustomersSettings,
-    "outbox": OutboxSettings,
-    "metrics": MetricsSettings,
-}
-_SCALARS = ("tenant", "tenant_key", "streams", "rules", "purposes", "profile", "steps")
-_NOT_SETTINGS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA", "TELLTALE_SEED")
+class SettingsFound(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings, and by dotted name where each that is not a default comes from: `file:line` or a variable."""
 
-
-def _place(found: dict[str, Any], name: str, value: str) -> None:
-    """Put one TELLTALE_ variable where it belongs."""
-    rest = name.removeprefix("TELLTALE_").lower()
-    if rest in _SCALARS:
-        found[rest] = value
-        return
-    table, _, field = rest.partition("_")
-    kind = _TABLES.get(table)
-    if kind is None or field not in kind.__struct_fields__ or field == "options":
-        known = ", ".join(f"TELLTALE_{t.upper()}_*" for t in _TABLES)
-        raise SettingsWrong(f"environment variable {name}", "no such setting", f"Known are {known}.")
-    found.setdefault(table, {})[field] = value
+    settings: Settings
+    origins: dict[str, str]
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
     """Read the file (None or absent: defaults) and lay the environment over it; raises SettingsWrong."""
+    return find_settings(file, environment).settings
+
+
+def find_settings(file: Path | None, environment: Mapping[str, str]) -> SettingsFound:
+    """The settings with their origins; raises SettingsWrong with all mistakes of file and environment."""
+    read = read_values(file, environment, known_settings())
     found: dict[str, Any] = {}
+    for name, value in read.values.items():
+        if len(name) == 1:
+            found[name[0]] = value
+        else:
+            found.setdefault(name[0], {})[name[1]] = value
     folder = Path.cwd() if file is None else file.parent
-    if file is not None and file.exists():
-        try:
-            found = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsWrong(str(file), f"not TOML ({error})", "Mend the line it names.") from error
-    for name, value in environment.items():
-        if name.startswith("TELLTALE_") and name not in _NOT_SETTINGS:
-            _place(found, name, value)
-    found["folder"] = str(folder)
-    try:
-        settings = msgspec.convert(found, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsWrong(
-            str(file or "settings"), str(error), "See the README's table of settings."
-        ) from error
-    if settings.topics.bus == "kafka" and not settings.topics.bootstrap_servers:
-        raise SettingsWrong(
-            str(file or "settings"),
-            "the bus is kafka, but topics.bootstrap_servers is empty",
-            "Set it, or TELLTALE_TOPICS_BOOTSTRAP_SERVERS, to host:port of a broker.",
-        )
-    return settings
+    # What is wrong was left out, so that the whole can still be looked at.
+    settings = msgspec.convert({**found, "folder": str(folder)}, Settings)
+    if settings.topics.bus == "kafka" and not settings.topics.bootstrap_servers and not read.findings:
+        where = read.origins["topics", "bus"]
+        message = "the bus is kafka, but topics.bootstrap_servers is empty"
+        mend = "Set it, or TELLTALE_TOPICS_BOOTSTRAP_SERVERS, to host:port of a broker."
+        read.findings.append(Finding(where, 0, 0, "", message, mend))
+    if read.findings:
+        raise SettingsWrong(read.findings)
+    return SettingsFound(
+        settings=settings, origins={".".join(name): origin for name, origin in read.origins.items()}
+    )
+
+
+def known_settings() -> dict[tuple[str, ...], Any]:
+    """The type of everything that can be set, by its path; `dict` is a table of names of one's own."""
+    known: dict[tuple[str, ...], Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        kind: Any = field.type
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            for below in msgspec.structs.fields(kind):
+                known[field.name, below.name] = dict if get_origin(below.type) is dict else below.type
+        elif field.name != "folder":
+            known[field.name,] = kind
+    return known

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import dead_letters, demo, rules, run, simulate, topics, why
+from flows.cli import dead_letters, demo, rules, run, settings, simulate, topics, why
 
 
 def _version(wanted: bool) -> None:
@@ -43,4 +43,5 @@ app.add_typer(rules.app, name="rules")
 app.command()(simulate.simulate)
 app.command()(why.why)
 app.add_typer(topics.app, name="topics")
+app.add_typer(settings.app, name="settings")
 app.add_typer(dead_letters.app, name="dead-letters")
