@@ -14,10 +14,10 @@ from tests.command import Telltale
 
 CONFIG = Path(__file__).parent / "cmapss"
 # The columns in their order, by the names of the paper's table 2; three settings stand behind unit and cycle.
-COLUMNS = (
-    "unit cycle altitude mach tra T2 T24 T30 T50 P2 P15 P30 Nf Nc epr Ps30 phi NRf NRc BPR farB htBleed"
-    " Nf_dmd PCNfR_dmd W31 W32"
-).split()
+COLUMNS = [
+    "unit", "cycle", "altitude", "mach", "tra", "T2", "T24", "T30", "T50", "P2", "P15", "P30", "Nf", "Nc", "epr",
+    "Ps30", "phi", "NRf", "NRc", "BPR", "farB", "htBleed", "Nf_dmd", "PCNfR_dmd", "W31", "W32",
+]  # fmt: skip
 HOUR_MS = 3_600_000
 EARLIEST, LATEST = 125, 10
 ENGINES = 97
