@@ -8,76 +8,100 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from flows.errors import Finding, SettingsWrong
 from flows.setting_values import read_values
 
 Bus = Literal["sqlite", "kafka"]
-Some = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Some = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class TopicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the bus is; `options` are passed to librdkafka as they are."""
+    """Where the bus is."""
 
-    bus: Bus = "sqlite"
-    path: str = "state/topics.db"
-    bootstrap_servers: str = ""
-    prefix: str = ""
-    partitions: Some = 4
-    options: dict[str, str] = {}
+    bus: Annotated[Bus, Meta(description="Which bus: a file of this machine, or a cluster.")] = "sqlite"
+    path: Annotated[str, Meta(description="The file of the bus `sqlite`.")] = "state/topics.db"
+    bootstrap_servers: Annotated[
+        str, Meta(description="With `kafka`: `host:port` of one broker or more.")
+    ] = ""
+    prefix: Annotated[
+        str,
+        Meta(
+            description="Stands before each topic and each group, so that several installations share a cluster."
+        ),
+    ] = ""
+    partitions: Annotated[
+        Some, Meta(description="Of topics that are created here; how far a flow can be divided.")
+    ] = 4
+    options: Annotated[
+        dict[str, str], Meta(description="Passed to librdkafka as they are, e.g. `security.protocol`.")
+    ] = {}
 
 
 class DevicesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The devices flow; `epoch_s` is how often state is put on disk, `stale_after_s` marks alarms in old readings."""
+    """The devices flow."""
 
-    epoch_s: Seconds = 1.0
-    recovery: str = "state/devices"
-    batch: Some = 4096
-    stale_after_s: Seconds = 900.0
-    max_message_bytes: Some = 1_048_576
+    epoch_s: Annotated[Seconds, Meta(description="How often, in seconds, state is put on disk.")] = 1.0
+    recovery: Annotated[str, Meta(description="The folder of its state.")] = "state/devices"
+    batch: Annotated[Some, Meta(description="Readings taken at once, at most.")] = 4096
+    stale_after_s: Annotated[
+        Seconds, Meta(description="An alarm found in readings older than so many seconds is marked stale.")
+    ] = 900.0
+    max_message_bytes: Annotated[Some, Meta(description="A longer message is a dead letter.")] = 1_048_576
 
 
 class CustomersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The customers flow; `buckets` is fixed for the life of its state."""
+    """The customers flow."""
 
-    epoch_s: Seconds = 1.0
-    recovery: str = "state/customers"
-    buckets: Some = 256
-    batch: Some = 1000
+    epoch_s: Annotated[Seconds, Meta(description="How often, in seconds, state is put on disk.")] = 1.0
+    recovery: Annotated[str, Meta(description="The folder of its state.")] = "state/customers"
+    buckets: Annotated[
+        Some, Meta(description="Into how many parts customers are divided; fixed for the life of the state.")
+    ] = 256
+    batch: Annotated[Some, Meta(description="Messages taken at once, at most.")] = 1000
 
 
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The outbox connector: the folder that shows what would be sent, and its ledger."""
+    """The connector that shows what would be sent."""
 
-    folder: str = "outbox"
-    ledger: str = "state/outbox.db"
+    folder: Annotated[str, Meta(description="Where it writes what would be sent.")] = "outbox"
+    ledger: Annotated[
+        str, Meta(description="The file in which it notes what is done, so that nothing is done twice.")
+    ] = "state/outbox.db"
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Prometheus may scrape; port 0 serves nothing. Each further process takes the next port."""
+    """What Prometheus may scrape."""
 
-    port: Port = 0
-    host: str = "127.0.0.1"
+    port: Annotated[
+        Port,
+        Meta(
+            description="Where Prometheus may scrape; 0 is nowhere. Each further process takes the next free one."
+        ),
+    ] = 0
+    host: Annotated[str, Meta(description="The address it listens at.")] = "127.0.0.1"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be set; `tenant_key` is the secret that tokens of personal identifiers are made with.
+    """Everything that can be set; what a setting means stands at it, for the reference page too."""
 
-    `steps` is a Python file with steps of your own for the attachment points of the flows; empty is none.
-    """
-
-    tenant: str = "default"
-    tenant_key: str = ""
-    streams: str = "streams.yaml"
-    rules: str = "rules"
-    purposes: str = "purposes.yaml"
-    profile: str = "profile.yaml"
-    steps: str = ""
+    tenant: Annotated[str, Meta(description="Whose installation it is; part of every id.")] = "default"
+    tenant_key: Annotated[
+        str, Meta(description="The secret that tokens of personal identifiers are made with.")
+    ] = ""
+    streams: Annotated[str, Meta(description="The file of streams and events.")] = "streams.yaml"
+    rules: Annotated[str, Meta(description="The folder of the rules.")] = "rules"
+    purposes: Annotated[str, Meta(description="The file of the purposes.")] = "purposes.yaml"
+    profile: Annotated[str, Meta(description="The file that says what is known of a customer.")] = (
+        "profile.yaml"
+    )
+    steps: Annotated[str, Meta(description="A Python file with steps of your own; empty is none.")] = ""
     topics: TopicsSettings = TopicsSettings()
     devices: DevicesSettings = DevicesSettings()
     customers: CustomersSettings = CustomersSettings()
@@ -137,7 +161,12 @@ def known_settings() -> dict[tuple[str, ...], Any]:
         kind: Any = field.type
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             for below in msgspec.structs.fields(kind):
-                known[field.name, below.name] = dict if get_origin(below.type) is dict else below.type
+                known[field.name, below.name] = dict if get_origin(_plain(below.type)) is dict else below.type
         elif field.name != "folder":
             known[field.name,] = kind
     return known
+
+
+def _plain(kind: Any) -> Any:
+    """A type without what is said of it."""
+    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
