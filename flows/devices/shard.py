@@ -89,13 +89,18 @@ class ShardPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardOutput(msgspec.Struct):
-    """What a batch brought; `counts` are of this batch, `misplaced` a device whose key belongs to another partition."""
+    """What a batch brought; `counts` are of this batch, `misplaced` a device whose key belongs to another partition.
+
+    `first` and `last` are the least and the greatest event time (ms) of the batch's readings that are not future.
+    """
 
     alarms: list[Alarm] = []
     dead: list[DeadLetter] = []
     accounts: list[Account] = []
     counts: Counts = msgspec.field(default_factory=Counts)
     misplaced: str | None = None
+    first: int | None = None
+    last: int | None = None
 
 
 class Shard:
@@ -221,6 +226,9 @@ class Shard:
             np.uint8
         )
         if n:
+            here = readings.at if (status == k.TAKEN).all() else readings.at[status == k.TAKEN]
+            if len(here):
+                out.first, out.last = int(here.min()), int(here.max())
             self._follow(batch, readings, slots, status, out)
         self._count(batch, readings, status, out)
         return out
@@ -398,6 +406,12 @@ class Shard:
     def devices(self) -> int:
         """How many devices this shard knows."""
         return self._table.count
+
+    @property
+    def clocks(self) -> NDArray[np.int64]:
+        """The own clocks (ms) of all devices it has taken a reading of."""
+        own = self._clocks.own[: self._table.count]
+        return own[own >= 0]
 
     @property
     def clock(self) -> int:
