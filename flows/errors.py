@@ -134,10 +134,32 @@ class ArchiveUnreadable(WrongInput):
     def __init__(self, path: str, line: int, reason: str) -> None:
         self.path, self.line = path, line
         if line:
-            where, mend = f"{path}:{line + 1}", f"The {line} lines before are whole; write the archive anew."
+            where, mend = f"{path}:{line + 1}", "What stands before that line is good; write the archive anew."
         else:
             where, mend = path, "Nothing of it could be read; give the right file, or write the archive anew."
         super().__init__(f"{where}: {reason}. {mend}")
+
+
+class CsvHeaderWrong(WrongInput):
+    """The header of a CSV archive cannot be used."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(
+            f"{path}:1: the header {what}. Write the names of the columns into the first line, each once, "
+            "separated by commas, semicolons or tabs."
+        )
+
+
+class CsvColumnMissing(WrongInput):
+    """A CSV archive lacks columns that its stream declares; `hint` names the nearest of the first, or all there are."""
+
+    def __init__(self, path: str, stream: str, columns: Iterable[str], hint: str) -> None:
+        self.columns = tuple(columns)
+        shown = ", ".join(map(repr, self.columns))
+        super().__init__(
+            f"{path}:1: the header lacks {shown}, which the stream {stream!r} declares. {hint} Say in streams.yaml "
+            "where the values stand (`from:`, or `key:` and `time:`), or remove what this archive does not have."
+        )
 
 
 class ArchiveUnwritable(WrongInput):
@@ -146,6 +168,17 @@ class ArchiveUnwritable(WrongInput):
     def __init__(self, path: str, line: int, reason: str) -> None:
         super().__init__(
             f"{path}: {reason} (after {line} lines). Give another path, or mend what is written."
+        )
+
+
+class ThingsWrong(WrongInput):
+    """A file of attributes of devices cannot be read; line 0 is the file as a whole."""
+
+    def __init__(self, path: str, line: int, what: str) -> None:
+        where = f"{path}:{line}" if line else path
+        super().__init__(
+            f'{where}: {what}. Give JSON objects, one a line, such as {{"device": "veh-1", "hot_c": 105}}, '
+            "or a .csv whose header has a column `device`."
         )
 
 
@@ -313,14 +346,21 @@ class FolderTaken(WrongInput):
 
 
 class ProcessEnded(TelltaleError):
-    """A process that should go on has ended; `exit_code` is 2 when it said that its input is wrong, else 3."""
+    """A process that should go on has ended; `exit_code` is 2 when it said that its input is wrong, else 3.
 
-    def __init__(self, name: str, code: int, lines: Iterable[str]) -> None:
+    `shown` says that its lines were shown already.
+    """
+
+    def __init__(self, name: str, code: int, lines: Iterable[str], shown: bool = False) -> None:
         self.exit_code = 2 if code == 2 else 3
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        shown = "".join(f"\n  {line}" for line in lines)
-        said = f" Its last lines:{shown}" if shown else " It said nothing."
-        super().__init__(f"The process {name!r} {how}, so all were stopped; start again to go on.{said}")
+        said = "".join(f"\n  {line}" for line in lines)
+        if not said:
+            said = " It said nothing."
+        else:
+            said = " What it said stands above." if shown else f" Its last lines:{said}"
+        mend = "mend that and start again" if code == 2 else "start again to go on"
+        super().__init__(f"The process {name!r} {how}, so all were stopped; {mend}.{said}")
 
 
 class ProcessSilent(Unreachable):
@@ -348,3 +388,7 @@ class StepsUnreadable(WrongInput):
     def __init__(self, file: str, line: int | None, what: str, mend: str) -> None:
         self.file, self.line = file, line
         super().__init__(f"{file}{'' if line is None else f':{line}'}: {what}. {mend}")
+
+
+class StepFailed(TelltaleError):
+    """A step of one's own could not take an item in a test, where it is told and not kept as a dead letter."""

@@ -17,7 +17,7 @@ _ZSTD_CHUNK = 1 << 12
 
 
 class Broken(Exception):
-    """The bytes of a compressed file make no sense; `reader` says of which file and where."""
+    """A file cannot be read on; who counts its lines says of which file and where."""
 
 
 def _zstandard(path: Path) -> Any:
@@ -45,7 +45,8 @@ def _gzip_chunks(path: Path) -> Iterator[bytes]:
     with gzip.open(path, "rb") as file:
         while True:
             try:
-                chunk = file.read(_CHUNK)
+                # `read` would lose, at a cut, what it had of the chunk already.
+                chunk = file.read1(_CHUNK)
             except EOFError as error:
                 raise Broken("the gzip stream is cut off") from error
             except (gzip.BadGzipFile, zlib.error) as error:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from flows.archives.compression import Broken, open_for_writing, read_chunks
+from flows.archives.blocks import MAX_LINE_BYTES, whole_lines
+from flows.archives.compression import Broken, open_for_writing
 from flows.errors import ArchiveUnreadable, ArchiveUnwritable
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
 _BLOCK_BYTES = 1 << 18
 
 
@@ -19,33 +19,14 @@ def read_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[byt
     Raises ArchiveUnreadable (missing, cut off, corrupt, a line over `max_line_bytes`) and ZstandardMissing.
     """
     lines = 0
-    rest: list[bytes] = []
-    size = 0
     try:
-        for chunk in read_chunks(path):
-            head, newline, tail = chunk.partition(b"\n")
-            rest.append(head)
-            size += len(head)
-            if newline:
-                whole = [b"".join(rest), *tail.split(b"\n")]
-                last = whole.pop()
-                rest, size = [last], len(last)
-                for line in whole:
-                    if len(line) > max_line_bytes:
-                        raise ArchiveUnreadable(
-                            str(path), lines, f"a line of more than {max_line_bytes} bytes"
-                        )
-                    lines += 1
-                    if line:
-                        yield line
-            if size > max_line_bytes:
-                raise ArchiveUnreadable(str(path), lines, f"a line of more than {max_line_bytes} bytes")
+        for block in whole_lines(path, _BLOCK_BYTES, max_line_bytes):
+            for line in block.removesuffix(b"\n").split(b"\n"):
+                lines += 1
+                if line:
+                    yield line
     except Broken as error:
         raise ArchiveUnreadable(str(path), lines, str(error)) from error
-    except OSError as error:
-        raise ArchiveUnreadable(str(path), lines, error.strerror or "cannot be read") from error
-    if size:
-        yield b"".join(rest)
 
 
 class ArchiveWriter:
