@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.archives.blocks import whole_lines
-from flows.archives.compression import Broken
+from flows.archives.compression import Broken, Read, unwatched
 from flows.archives.csv import is_csv, read_csv
 from flows.errors import ArchiveUnreadable
 from flows.streams import Stream
@@ -23,20 +23,23 @@ _NEWLINE = 10
 _SPACE = 32
 
 
-def read_batches(path: Path, stream: Stream, readings: int = READINGS) -> Iterator[RawBatch]:
+def read_batches(
+    path: Path, stream: Stream, readings: int = READINGS, read: Read = unwatched
+) -> Iterator[RawBatch]:
     """The messages of an archive, at most `readings` a batch: CSV by the end of its name, else one a line.
 
     `offsets` are line numbers from 1, those of a CSV row where it begins, `appended` is NEVER_APPENDED, `at_end`
     False. Blank lines are no messages; white space around a message stays. All whole messages are handed out before
     ArchiveUnreadable is raised; ZstandardMissing, and for CSV CsvHeaderWrong and CsvColumnMissing, come first.
+    `read` is told how many bytes of the file, packed or not, were read further.
     """
     if is_csv(path):
-        for values, lines in read_csv(path, stream, readings):
+        for values, lines in read_csv(path, stream, readings, read):
             yield _batch(path, b"".join(values), np.cumsum([len(value) for value in values]), lines)
         return
     before = 0
     try:
-        for block in whole_lines(path, _BLOCK_BYTES):
+        for block in whole_lines(path, _BLOCK_BYTES, read=read):
             ends, lines = _messages(block)
             begin = 0
             for i in range(0, len(ends), readings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.archives.compression import Broken, read_chunks
+from flows.archives.compression import Broken, Read, read_chunks, unwatched
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -18,16 +18,19 @@ _NO_TEXT = {
 }
 
 
-def whole_lines(path: Path, block_bytes: int, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+def whole_lines(
+    path: Path, block_bytes: int, max_line_bytes: int = MAX_LINE_BYTES, read: Read = unwatched
+) -> Iterator[bytes]:
     r"""The text of an archive in blocks of about `block_bytes` that end with `\n`, the last perhaps without.
 
     All whole lines are handed out before anything is raised: Broken (missing, cut off, corrupt, not text, a line
-    over `max_line_bytes`) and ZstandardMissing. A byte order mark is left away.
+    over `max_line_bytes`) and ZstandardMissing. A byte order mark is left away. `read` is told how many bytes of the
+    file, packed or not, were read further.
     """
     parts: list[bytes] = []
     size = tail = 0
     try:
-        for chunk in _text(path):
+        for chunk in _text(path, read):
             good = _before_too_long(tail, chunk, max_line_bytes)
             if good is not None:
                 parts.append(chunk[:good])
@@ -64,11 +67,11 @@ def _before_too_long(begun: int, chunk: bytes, most: int) -> int | None:
     return None
 
 
-def _text(path: Path) -> Iterator[bytes]:
+def _text(path: Path, read: Read) -> Iterator[bytes]:
     """The chunks of a file from the first character on; raises Broken, ZstandardMissing."""
     first = True
     try:
-        for chunk in read_chunks(path):
+        for chunk in read_chunks(path, read):
             if first:
                 for begin, what in _NO_TEXT.items():
                     if chunk.startswith(begin):

@@ -16,6 +16,14 @@ _CHUNK = 1 << 18
 _ZSTD_CHUNK = 1 << 12
 
 
+# Told how many bytes of a file, packed as they are, were read further.
+Read = Callable[[int], None]
+
+
+def unwatched(read: int) -> None:
+    """Nobody looks."""
+
+
 class Broken(Exception):
     """A file cannot be read on; who counts its lines says of which file and where."""
 
@@ -28,21 +36,23 @@ def _zstandard(path: Path) -> Any:
         raise ZstandardMissing(str(path)) from error
 
 
-def read_chunks(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Path, read: Read = unwatched) -> Iterator[bytes]:
     """The decompressed bytes of a file, in pieces; raises Broken, ZstandardMissing, OSError."""
     if path.suffix == ".zst":
-        yield from _zstd_chunks(path)
+        yield from _zstd_chunks(path, read)
     elif path.suffix == ".gz":
-        yield from _gzip_chunks(path)
+        yield from _gzip_chunks(path, read)
     else:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
+                read(len(chunk))
                 yield chunk
 
 
-def _gzip_chunks(path: Path) -> Iterator[bytes]:
+def _gzip_chunks(path: Path, read: Read) -> Iterator[bytes]:
     """All members of a gzip file (RFC 1952)."""
-    with gzip.open(path, "rb") as file:
+    with path.open("rb") as packed, gzip.open(packed, "rb") as file:
+        done = 0
         while True:
             try:
                 # `read` would lose, at a cut, what it had of the chunk already.
@@ -51,17 +61,20 @@ def _gzip_chunks(path: Path) -> Iterator[bytes]:
                 raise Broken("the gzip stream is cut off") from error
             except (gzip.BadGzipFile, zlib.error) as error:
                 raise Broken(f"not a whole gzip stream: {error}") from error
+            read(packed.tell() - done)
+            done = packed.tell()
             if not chunk:
                 return
             yield chunk
 
 
-def _zstd_chunks(path: Path) -> Iterator[bytes]:
+def _zstd_chunks(path: Path, read: Read) -> Iterator[bytes]:
     """All frames of a Zstandard file (RFC 8878); the library's stream reader takes a cut for the end."""
     library = _zstandard(path)
     with path.open("rb") as file:
         frame: Any = None
         while compressed := file.read(_ZSTD_CHUNK):
+            read(len(compressed))
             while compressed:
                 frame = frame or library.ZstdDecompressor().decompressobj()
                 try:

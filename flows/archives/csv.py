@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.archives import cells
 from flows.archives.blocks import whole_lines
-from flows.archives.compression import Broken
-from flows.errors import ArchiveUnreadable, CsvColumnMissing, CsvHeaderWrong
-from flows.hints import did_you_mean
+from flows.archives.compression import Broken, Read, unwatched
+from flows.archives.messages import Converter, converter
+from flows.errors import ArchiveUnreadable, CsvHeaderWrong
 from flows.streams import Stream
 
 _BLOCK_BYTES = 1 << 20
@@ -24,11 +23,7 @@ _BLOCK_BYTES = 1 << 20
 _MOST_BYTES = 1 << 21
 _STEP = 1024
 _DELIMITERS = ",;\t"
-# How the columns, and the single cells, of a type are written; all others are texts.
-_KINDS: dict[str, Column] = {"float": cells.numbers, "int": cells.numbers, "bool": cells.truths}
-_ONE: dict[str, Callable[[str], str]] = {"float": cells.number, "int": cells.number, "bool": cells.truth}
 
-Column = Callable[[Sequence[str]], Sequence[str]]
 Rows = list[list[str]]
 Lines = NDArray[np.int64]
 
@@ -39,14 +34,16 @@ def is_csv(path: Path) -> bool:
     return named.suffix.lower() in (".csv", ".tsv")
 
 
-def read_csv(path: Path, stream: Stream, readings: int) -> Iterator[tuple[list[bytes], Lines]]:
+def read_csv(
+    path: Path, stream: Stream, readings: int, read: Read = unwatched
+) -> Iterator[tuple[list[bytes], Lines]]:
     """The rows of a table as JSON messages, at most `readings` at once, each with the line where it begins.
 
     A message holds only what the stream declares. A row that cannot be read becomes a message that says why, which
     the decoder refuses. Raises CsvHeaderWrong, CsvColumnMissing, ArchiveUnreadable, ZstandardMissing.
     """
-    table = Table(path)
-    convert = _converter(path, stream, table.header)
+    table = Table(path, read)
+    convert = converter(path, stream, table.header)
     for rows, lines, unread in table.read(readings):
         values = _messages(rows, len(table.header), table.delimiter, convert)
         if unread:
@@ -57,9 +54,9 @@ def read_csv(path: Path, stream: Stream, readings: int) -> Iterator[tuple[list[b
 class Table:
     """A CSV file being read: its `header`, its `delimiter`, then its rows."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Read = unwatched) -> None:
         """Read the header; raises CsvHeaderWrong, ArchiveUnreadable, ZstandardMissing."""
-        self._path = path
+        self._path, self._read = path, read
         self._bytes = 0
         lines = chain.from_iterable(self._texts())
         try:
@@ -77,7 +74,7 @@ class Table:
 
     def _texts(self) -> Iterator[io.StringIO]:
         r"""The file in pieces whose lines end at `\n` alone; bytes that are no UTF-8 pass through."""
-        for block in whole_lines(self._path, _BLOCK_BYTES):
+        for block in whole_lines(self._path, _BLOCK_BYTES, read=self._read):
             self._bytes += len(block)
             yield io.StringIO(block.decode("utf-8", "surrogateescape"), newline="\n")
 
@@ -131,7 +128,7 @@ def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
-def _messages(rows: Rows, width: int, delimiter: str, convert: Callable[[Rows], list[bytes]]) -> list[bytes]:
+def _messages(rows: Rows, width: int, delimiter: str, convert: Converter) -> list[bytes]:
     """Each row as a message; those of another width as ones that say so."""
     fitting = [row for row in rows if len(row) == width]
     values = convert(fitting) if fitting else []
@@ -149,55 +146,3 @@ def _wrong_width(row: list[str], width: int, delimiter: str) -> bytes:
 def _refused(why: str) -> bytes:
     """A message that no decoder takes for a reading, and that tells why in what it shows of it."""
     return json.dumps(why, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _wanted(stream: Stream) -> dict[str, Column]:
-    """The columns that a stream declares, and how their cells are written."""
-    wanted: dict[str, Column] = {}
-    if not stream.device:
-        wanted[stream.key] = cells.texts
-    wanted[stream.time] = cells.texts if stream.time_unit == "rfc3339" else cells.numbers
-    if stream.position is not None:
-        wanted[stream.position.latitude] = wanted[stream.position.longitude] = cells.numbers
-    if stream.shape == "narrow":
-        return {**wanted, stream.metric: cells.texts, stream.value: cells.numbers}
-    for field in stream.fields:
-        if not field.derived:
-            wanted.setdefault(field.path, _KINDS.get(field.type, cells.texts))
-    return wanted
-
-
-def _values(stream: Stream) -> Callable[[Sequence[str], Sequence[str]], list[str]]:
-    """How the cells of a narrow stream's value are written: each by the field that its metric names."""
-    kinds = {field.path: _ONE.get(field.type, cells.text) for field in stream.fields}
-
-    def write(metrics: Sequence[str], found: Sequence[str]) -> list[str]:
-        pairs = zip(metrics, found, strict=True)
-        return [kinds.get(metric.strip(), cells.number)(cell) for metric, cell in pairs]
-
-    return write
-
-
-def _converter(path: Path, stream: Stream, header: list[str]) -> Callable[[Rows], list[bytes]]:
-    """What makes messages of rows as wide as the header; raises CsvColumnMissing, CsvHeaderWrong."""
-    wanted = _wanted(stream)
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise CsvColumnMissing(str(path), stream.name, missing, did_you_mean(missing[0], header))
-    twice = [name for name in wanted if header.count(name) > 1]
-    if twice:
-        raise CsvHeaderWrong(str(path), f"names the column {twice[0]!r} twice")
-    places = {name: header.index(name) for name in wanted}
-    entries = [json.dumps(name, ensure_ascii=False).replace("%", "%%") + ":%s" for name in wanted]
-    template = "{" + ",".join(entries) + "}"
-    values = _values(stream) if any(field.type not in ("float", "int") for field in stream.fields) else None
-
-    def convert(rows: Rows) -> list[bytes]:
-        table = list(zip(*rows, strict=True))
-        columns = {name: kind(table[places[name]]) for name, kind in wanted.items()}
-        if stream.shape == "narrow" and values is not None:
-            columns[stream.value] = values(table[places[stream.metric]], table[places[stream.value]])
-        written = [template % row for row in zip(*columns.values(), strict=True)]
-        return [value.encode("utf-8", "surrogateescape") for value in written]
-
-    return convert

@@ -103,7 +103,7 @@ def test_what_stands_before_a_cut_is_read(tmp_path, name, part):
 
 def test_a_line_beyond_all_measure_is_said_after_what_stands_before_it(tmp_path, monkeypatch):
     """An endless line ends the reading with its number; the lines before it are handed out."""
-    monkeypatch.setattr(batches.whole_lines, "__defaults__", (1000,))
+    monkeypatch.setattr(batches.whole_lines, "__defaults__", (1000, compression.unwatched))
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"{}\n\n[]\n" + b"x" * 1001 + b"\n{}\n")
     found, error = until_the_error(path)
@@ -127,6 +127,18 @@ def test_a_byte_order_mark_is_no_part_of_the_first_message(tmp_path):
     """What Windows writes before UTF-8 is left away."""
     (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf{}\n")
     assert read(tmp_path / "a.jsonl") == [(1, b"{}")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.csv", "a.csv.gz", "a.csv.zst"])
+def test_who_watches_is_told_each_byte_of_the_file(tmp_path, name):
+    """For a bar: what is told adds up to the size of the file, packed as it is."""
+    rows = ["device,at,a,b", *(f"d,{i * 7919},,x" for i in range(30_000))]
+    suffix = "" if name.endswith(("jsonl", "csv")) else "." + name.rpartition(".")[2]
+    (tmp_path / name).write_bytes(WRITE[suffix]("\n".join(rows).encode()))
+    told = []
+    for _ in read_batches(tmp_path / name, STREAM, read=told.append):
+        pass
+    assert sum(told) == (tmp_path / name).stat().st_size
 
 
 def test_a_missing_file_is_said(tmp_path):
