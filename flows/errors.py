@@ -134,7 +134,10 @@ class ArchiveUnreadable(WrongInput):
     def __init__(self, path: str, line: int, reason: str) -> None:
         self.path, self.line = path, line
         if line:
-            where, mend = f"{path}:{line + 1}", "What stands before that line is good; write the archive anew."
+            where, mend = (
+                f"{path}:{line + 1}",
+                "What stands before that line is good; write the archive anew.",
+            )
         else:
             where, mend = path, "Nothing of it could be read; give the right file, or write the archive anew."
         super().__init__(f"{where}: {reason}. {mend}")
@@ -392,3 +395,10 @@ class StepsUnreadable(WrongInput):
 
 class StepFailed(TelltaleError):
     """A step of one's own could not take an item in a test, where it is told and not kept as a dead letter."""
+
+
+class FileUnwritable(WrongInput):
+    """A file that a person named cannot be written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be written: {reason}. Name another file, or make room for this one.")

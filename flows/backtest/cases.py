@@ -1,30 +1,23 @@
-"""Plays the tests of a rule: one shard with the case's device, and the resolver, bucket and limits that decide."""
+"""Plays the tests of a rule: one shard with the case's device, and what decides behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from flows.customers.bucket import Bucket, saved
-from flows.customers.profile import Cell, cell_key, cell_of
-from flows.customers.resolve import AlarmIn, EventIn, IdentityIn, Incoming, Resolver
-from flows.customers.rule_index import RuleBook
-from flows.customers.rule_limits import Decided, RuleLimits
-from flows.customers.state import Customer, Item
+from flows.backtest.deciding import DEVICE, Deciding
 from flows.devices.shard import Shard, ShardPlace
 from flows.devices.ticks import tick_of
+from flows.rules.case import Case, Reading, exact
 from flows.rules.model import Rule, RuleSet
-from flows.rules.testing import Case, CaseEvent, Given, Happened, Played, Reading
-from flows.schema import Alarm, Decision, Event, Identity, Role, Value, encode
+from flows.rules.testing import Played
+from flows.schema import Alarm, Value, encode
 from flows.streams import Position, Stream
 from flows.topics.port import Message, RawBatch
 
-DEVICE = "device-1"
-SUBJECT = f"device:{DEVICE}"
 _CLOCK = "clock-of-the-test"
 # No field can be called so.
 _KEY, _TIME = "$device", "$at"
@@ -66,13 +59,14 @@ class Backtest:
         self._rule_set = rule_set
 
     def play(self, rule: Rule, case: Case) -> Played:
-        """Readings through the shard, then alarms, or events, through the decision."""
+        """Readings through the shard, then its alarms with the case's events and outcomes through the decision."""
         sets = OneRule(self._rule_set, rule)
-        deciding = _Deciding(sets, rule, case)
+        deciding = Deciding(sets, rule, case)
         if rule.stream is None:
-            return Played(tuple(deciding.events(case.events)))
+            return Played(tuple(deciding.happened([])), tuple(deciding.unplayed))
         shard = _Sharded(sets, sets.current.streams[rule.stream], case)
-        return Played(tuple(deciding.alarms(shard.alarms())), tuple(shard.unreadable))
+        happened = tuple(deciding.happened(shard.alarms()))
+        return Played(happened, (*shard.unplayed, *deciding.unplayed))
 
 
 class _Sharded:
@@ -83,7 +77,7 @@ class _Sharded:
         self._case, self._sets = case, sets
         place = ShardPlace(tenant=sets.current.tenant, stream=self._stream, partition=0, partitions=1)
         self._shard = Shard(place, sets)
-        self.unreadable: list[str] = []
+        self.unplayed: list[str] = []
 
     def alarms(self) -> list[Alarm]:
         """The transitions of the device up to the end of the case."""
@@ -93,7 +87,11 @@ class _Sharded:
         if not rows:
             return []
         out = self._shard.on_readings(_batch(self._stream.topic, rows))
-        self.unreadable += [f"{d.reason}: {d.message}" for d in out.dead if d.reason != "out_of_range"]
+        self.unplayed += [
+            f"the reading at {exact(rows[dead.offset][0] - case.start)} cannot be read: {dead.message}"
+            for dead in out.dead
+            if dead.reason != "out_of_range"
+        ]
         return [a for a in out.alarms if a.device == DEVICE and a.at <= case.start + case.end]
 
     def _readings(self, readings: Iterable[Reading]) -> Iterator[tuple[int, bytes]]:
@@ -119,88 +117,6 @@ class _Sharded:
             )
             plain[name] = int(value) if whole and isinstance(value, float) else value
         return at, encode(plain)
-
-
-class _Deciding:
-    """The customers' half: who it is, what is decided, and the limit over all customers."""
-
-    def __init__(self, sets: OneRule, rule: Rule, case: Case) -> None:
-        self._case, self._now = case, case.start
-        book = RuleBook(sets)
-        self._resolver, self._limits = Resolver(book), RuleLimits(book)
-        roles = tuple(Role(role=role, customer=who) for role, who in case.given.roles.items())
-        self._resolver.take(IdentityIn(SUBJECT, Identity(number=1, roles=roles)))
-        customers = {name: _known(case, sets.current) for name in self._deciders(rule)}
-        self._bucket = Bucket(sets.current.tenant, book, lambda: self._now, saved(customers))
-
-    def _deciders(self, rule: Rule) -> set[str]:
-        """Whom what is given is known of: who holds the deciding role, and the subjects of events."""
-        subjects = {event.subject for event in self._case.events if event.subject}
-        return {self._case.given.roles.get(rule.customer, SUBJECT), *subjects}
-
-    def alarms(self, alarms: Iterable[Alarm]) -> Iterator[Happened]:
-        """Each alarm with what was done at it."""
-        for alarm in alarms:
-            for decision in self._decide(AlarmIn(alarm), alarm.at):
-                did, refused = _done(decision)
-                yield Happened(
-                    at=alarm.at - self._case.start,
-                    transition=alarm.transition,
-                    severity=alarm.severity,
-                    do=did,
-                    refused=refused,
-                )
-
-    def events(self, events: Iterable[CaseEvent]) -> Iterator[Happened]:
-        """What was done at each event, or refused; a decision that there is nothing to do is not shown."""
-        for i, given in enumerate(events):
-            at = self._case.start + given.offset
-            for decision in self._decide(EventIn(_event(given, at, i), at), at):
-                did, refused = _done(decision)
-                if did or refused is not None:
-                    yield Happened(at=given.offset, do=did, refused=refused)
-
-    def _decide(self, incoming: Incoming, at: int) -> Iterator[Decision]:
-        self._now = at
-        for trigger in self._resolver.take(incoming):
-            for decided in self._bucket.take([trigger]):
-                if isinstance(decided, Decided):
-                    yield self._limits.take(decided).decision
-
-
-def _done(decision: Decision) -> tuple[tuple[str, ...], str | None]:
-    """The names of the actions that go out (or would, in a dry run), and why the others do not."""
-    did = tuple(p.action.name for p in decision.actions if p.status in ("published", "dry_run"))
-    if decision.verdict == "refused":
-        reason = decision.reason or ""
-        return did, next((kind for kind in ("guard", "limit") if reason.startswith(kind)), reason)
-    return did, decision.verdict if decision.verdict in ("held", "too_late", "dry_run") else None
-
-
-def _known(case: Case, rule_set: RuleSet) -> Customer:
-    """A customer of whom is known what the case gives."""
-    given: Given = case.given
-    cells: dict[str, Cell] = {
-        cell_key(a): cell_of(a, case.start - 1, given.profile[a.name])
-        for a in rule_set.profile
-        if a.name in given.profile
-    }
-    items = {
-        f"given-{i}": Item(kind, about, rule="", episode=None, status="open")
-        for i, (kind, _, about) in enumerate(each.partition(":") for each in given.open)
-    }
-    return Customer(at=case.start - 1, cells=cells, items=items)
-
-
-def _event(given: CaseEvent, at: int, place: int) -> Event:
-    return Event(
-        id=given.id or f"event-{place + 1}",
-        source=given.source,
-        type=given.type,
-        subject=given.subject or SUBJECT,
-        time=datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds"),
-        data=given.data,
-    )
 
 
 def _when(row: tuple[int, bytes]) -> int:

@@ -13,7 +13,6 @@ import msgspec
 
 from flows.customers import limits, profile
 from flows.customers.cause import Cause
-from flows.customers.local_time import hour_of
 from flows.customers.planning import Ground, plan, valid_for
 from flows.customers.rule_index import RuleIndex
 from flows.customers.state import Customer, episode_key, has_open
@@ -23,9 +22,8 @@ from flows.expressions import Expression
 from flows.rules.model import ActionEntry, Rule
 from flows.rules.templates import fill
 from flows.schema import Change, Check, Counted, Decision, Opened, PlannedAction, Value, Verdict
+from flows.zones import PROFILE_ZONE, hour_of
 
-ZONE = "time_zone"
-"""The value of the profile that names a customer's zone."""
 _FOLLOW_UPS = frozenset({"deescalated", "cleared", "lapsed"})
 
 
@@ -226,7 +224,7 @@ class _Deciding:
 
     def _zone(self) -> Value:
         """The zone of the customer, by the value `time_zone` of the profile."""
-        told = self._named(f"profile.{ZONE}")
+        told = self._named(f"profile.{PROFILE_ZONE}")
         return self._decider.zone if told is None else told
 
     def _check(

@@ -1,35 +1,43 @@
-"""Checking the shape of a rule's own `tests:`; they are kept as plain data for the test runner.
+"""Checking a rule's own `tests:`; they are kept as plain data for the test runner.
 
-A case is `{name, interval, start, given, readings | events, expect}`. `given` may hold `device` attributes,
-`profile` values, `roles` (role: customer) and what is `open` (`kind:about`); `expect` lists what comes, in
-order: `{at: 2m20s, raised: warning, do: [open_case, notify]}` or `{at: 2m20s, refused: guard}`.
+A case is `{name, interval, start, given, readings, events, outcomes, expect}`. `given` may hold `device`
+attributes, `profile` values, `roles` (role: customer), what is `open` (`kind:about`) and a `local_time` to begin
+at; `expect` lists what comes, in order: `{at: 2m20s, raised: warning, do: [open_case, notify]}` or
+`{at: 2m20s, refused: guard}`.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
 from flows.documents import Located, Mistakes
 from flows.fields import DAY, Fields, did_you_mean, read_duration, read_entries, read_items
-from flows.rules.actions import TRANSITIONS
-from flows.rules.series import parse_series
+from flows.rules.case import DEFAULT_INTERVAL, series_text
+from flows.rules.expectations import ExpectationReader, Times
+from flows.rules.model import Rule
+from flows.rules.series import Series, parse_series
+from flows.schema import OutcomeStatus
 from flows.stream_files import column_names
 from flows.streams import Stream
+from flows.zones import PROFILE_ZONE, zone_named
 
-REFUSALS = ("guard", "limit", "held", "too_late", "dry_run")
 MAX_CASES = 100
-DEFAULT_INTERVAL = 10_000
+STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
+_GIVEN = ("device", "profile", "roles", "open", "local_time")
+_EVENT = ("at", "type", "subject", "id", "source", "data")
+_OUTCOME = ("at", "action", "status", "reason", "reference")
+_LOCAL_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d\Z")
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What the cases of one rule may speak of: its stream (None: events), severities, actions, the profile."""
+    """What the cases of one rule may speak of: the rule, its stream (None: events), the values of the profile."""
 
+    rule: Rule
     stream: Stream | None
-    severities: tuple[str, ...]
-    actions: frozenset[str]
     profile: tuple[str, ...]
 
 
@@ -37,8 +45,10 @@ def read_cases(at: Located, subject: Subject, mistakes: Mistakes) -> tuple[dict[
     """The cases as plain data, their shape checked and their names distinct."""
     found: list[dict[str, Any]] = []
     names: set[str] = set()
+    # A rule that is wrong itself cannot say what its tests may expect.
+    whole = all(finding.file != at.file for finding in mistakes.found)
     for item in read_items(at, mistakes, MAX_CASES):
-        reader = _CaseReader(item, subject, mistakes)
+        reader = _CaseReader(item, subject, mistakes, whole=whole)
         reader.check()
         name = reader.fields.text("name")
         if name in names:
@@ -52,30 +62,40 @@ def read_cases(at: Located, subject: Subject, mistakes: Mistakes) -> tuple[dict[
 class _CaseReader:
     """Checks one case."""
 
-    def __init__(self, at: Located, subject: Subject, mistakes: Mistakes) -> None:
-        self.at, self.subject, self.mistakes = at, subject, mistakes
-        source = "events" if subject.stream is None else "readings"
-        known = ("name", "interval", "start", "given", source, "expect")
-        self.fields = Fields(at, mistakes, known, ("outcomes",))
-        self.fields.require("name", source)
+    def __init__(self, at: Located, subject: Subject, mistakes: Mistakes, *, whole: bool) -> None:
+        self.subject, self.mistakes, self.whole = subject, mistakes, whole
+        needed = "events" if subject.stream is None else "readings"
+        known = ("name", "interval", "start", "given", needed, "events", "outcomes", "expect")
+        self.fields = Fields(at, mistakes, known)
+        self.fields.require("name", needed)
         if "expect" not in self.fields.entries:
             self.fields.require("expect")
 
     def check(self) -> None:
         """Every field of the case."""
+        before = len(self.mistakes.found)
         interval = self.fields.duration("interval", 1, DAY) or DEFAULT_INTERVAL
         self.start()
         if self.fields.has("given"):
-            self.given(Fields(self.fields.entries["given"], self.mistakes, *_GIVEN))
+            self.given(Fields(self.fields.entries["given"], self.mistakes, _GIVEN))
+        series: list[Series] = []
         if self.fields.has("readings") and self.subject.stream is not None:
-            self.readings(self.fields.entries["readings"], self.subject.stream, interval)
-        for event in self.fields.items("events"):
-            fields = Fields(event, self.mistakes, ("at", "type", "subject", "id", "source", "data"))
-            self.moment(fields)
-            if fields.has("data"):
-                read_entries(fields.entries["data"], self.mistakes)
+            series = self.readings(self.fields.entries["readings"], self.subject.stream, interval)
+        events = [time for event in self.fields.items("events") if (time := self.event(event)) is not None]
+        outcomes = [
+            time for item in self.fields.items("outcomes") if (time := self.outcome(item)) is not None
+        ]
+        if not self.whole:
+            return
+        times = Times(
+            max([0, *(each.end for each in series), *events, *outcomes]),
+            frozenset(sample.offset for each in series for sample in each.samples),
+            frozenset(events),
+        )
+        sent = times if len(self.mistakes.found) == before else None
+        reader = ExpectationReader(self.subject.rule, sent, self.mistakes)
         for expected in self.fields.items("expect"):
-            self.expected(expected)
+            reader.expected(expected)
 
     def start(self) -> None:
         """The time of the first sample, with its zone."""
@@ -98,9 +118,11 @@ class _CaseReader:
         }
         for field, names in known.items():
             at = fields.get(field)
-            for name in () if at is None else read_entries(at, self.mistakes):
+            for name, below in () if at is None else read_entries(at, self.mistakes).items():
                 if name not in names and at is not None:
                     self.mistakes.add(at, f"{name!r} is not declared", did_you_mean(name, names), key=name)
+                elif isinstance(below.value, dict | list):
+                    self.mistakes.add(below, "one value is needed", "Write a number, a text or a truth.")
         if fields.has("roles"):
             read_entries(fields.entries["roles"], self.mistakes)
         for text in fields.texts("open"):
@@ -108,9 +130,24 @@ class _CaseReader:
                 fields.wrong(
                     "open", f"{text!r} does not say what is open", "Write kind:about, e.g. case:engine."
                 )
+        self.local_time(fields)
 
-    def readings(self, at: Located, stream: Stream, interval: int) -> None:
+    def local_time(self, fields: Fields) -> None:
+        """The time of day at which the case begins where the customer is."""
+        if not fields.has("local_time"):
+            return
+        if not _LOCAL_TIME.match(str(fields.entries["local_time"].value)):
+            fields.wrong("local_time", "not a time of day", 'Write e.g. "22:30".')
+        elif self.fields.has("start"):
+            fields.wrong("local_time", "the case has a `start` already", "Leave one of them away.")
+        profile = fields.get("profile")
+        zone = profile.value.get(PROFILE_ZONE) if profile and isinstance(profile.value, dict) else None
+        if zone is not None and zone_named(str(zone.value)) is None:
+            self.mistakes.add(zone, f"there is no zone {zone.value!r}", "Write e.g. Europe/Berlin.")
+
+    def readings(self, at: Located, stream: Stream, interval: int) -> list[Series]:
         """One series a field."""
+        found: list[Series] = []
         for name, below in read_entries(at, self.mistakes).items():
             field = stream.field(name)
             if field is None:
@@ -118,47 +155,34 @@ class _CaseReader:
                 self.mistakes.add(at, f"the stream {stream.name!r} has no {name!r}", hint, key=name)
                 continue
             try:
-                parse_series(series_text(below.value), interval, field)
+                found.append(parse_series(series_text(below.value), interval, field))
             except ValueError as error:
                 self.mistakes.add(below, str(error), "See the notation of series in the documentation.")
+        return found
 
-    def expected(self, at: Located) -> None:
-        """One transition or refusal, when it comes and what it does."""
-        fields = Fields(at, self.mistakes, ("at", "do", "refused", "device", *TRANSITIONS))
-        self.moment(fields)
-        given = [name for name in TRANSITIONS if name in fields.entries]
-        if self.subject.stream is None and given:
-            fields.wrong(given[0], "a rule on events has no transitions", "Write `do: [...]` or `refused:`.")
-        elif self.subject.stream is not None and len(given) != 1:
-            hint = f"Write one of {', '.join(TRANSITIONS)}."
-            self.mistakes.add(at, "one transition is needed", hint)
-        for name in given:
-            self.severity(fields, name)
-        for name in fields.texts("do"):
-            if name not in self.subject.actions:
-                fields.wrong(
-                    "do", f"the rule has no action {name!r}", did_you_mean(name, self.subject.actions)
-                )
-        fields.one_of("refused", REFUSALS, "")
+    def event(self, at: Located) -> int | None:
+        """One event, and its time."""
+        fields = Fields(at, self.mistakes, _EVENT)
+        for name in ("type", "subject", "id", "source"):
+            fields.text(name)
+        if self.subject.stream is not None:
+            fields.require("type")
+        if fields.has("data"):
+            read_entries(fields.entries["data"], self.mistakes)
+        return self.moment(fields)
 
-    def severity(self, fields: Fields, transition: str) -> None:
-        """The severity after a transition, or `true` where the rule has none or does not matter."""
-        value = fields.entries[transition].value
-        if value is not True and value not in self.subject.severities:
-            hint = did_you_mean(str(value), self.subject.severities) if self.subject.severities else ""
-            fields.wrong(transition, f"no severity {value!r}", hint or "The rule has none: write `true`.")
+    def outcome(self, at: Located) -> int | None:
+        """What became of an action of the rule, and when."""
+        fields = Fields(at, self.mistakes, _OUTCOME)
+        fields.require("action", "status")
+        every = {entry.name for listed in self.subject.rule.do.values() for entry in listed}
+        if self.whole and fields.has("action"):
+            fields.one_of("action", every, "")
+        fields.one_of("status", STATUSES, "")
+        for name in ("reason", "reference"):
+            fields.text(name)
+        return self.moment(fields)
 
-    def moment(self, fields: Fields) -> None:
+    def moment(self, fields: Fields) -> int | None:
         """`at:`, as long after the start."""
-        if fields.require("at"):
-            read_duration(fields.entries["at"], self.mistakes, 0)
-
-
-_GIVEN = (("device", "profile", "roles", "open"), ("local_time",))
-
-
-def series_text(value: object) -> str:
-    """What a test writes for one field as the text of a series; a single value is a series of one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+        return read_duration(fields.entries["at"], self.mistakes, 0) if fields.require("at") else None

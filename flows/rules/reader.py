@@ -195,13 +195,8 @@ class _RuleReader:
         at = self.fields.get("tests")
         if at is None:
             return ()
-        subject = Subject(
-            self.stream,
-            tuple(severity.name for severity in rule.severities),
-            frozenset(entry.name for entries in rule.do.values() for entry in entries),
-            tuple(aggregate.name for aggregate in self.around.profile),
-        )
-        return read_cases(at, subject, self.mistakes)
+        profile = tuple(aggregate.name for aggregate in self.around.profile)
+        return read_cases(at, Subject(rule, self.stream, profile), self.mistakes)
 
     def read_names(self, rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The columns and the attributes that the rule reads, in the order of their declaration."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
-from flows.rules.actions import TRANSITIONS
-from flows.rules.cases import MAX_CASES, REFUSALS
+from flows.rules.actions import FIELDS, TRANSITIONS
+from flows.rules.cases import MAX_CASES, STATUSES
+from flows.rules.expectations import REFUSALS, UNSEEN
 from flows.rules.schema_parts import (
     TIMES,
     Schema,
@@ -18,9 +17,7 @@ from flows.rules.schema_parts import (
     one_of,
     text,
 )
-from flows.schema import OutcomeStatus
 
-_STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -84,7 +81,7 @@ def _outcome() -> Schema:
         {
             "at": _at(),
             "action": dashed("The name of the action, of which the last one done is meant."),
-            "status": one_of("`accepted` opens it, `unknown` leaves it open, all else closes it.", _STATUSES),
+            "status": one_of("`accepted` opens it, `unknown` leaves it open, all else closes it.", STATUSES),
             "reason": text("Why, for people."),
             "reference": text("What the other side calls it."),
         },
@@ -93,8 +90,10 @@ def _outcome() -> Schema:
 
 
 def _expectation() -> Schema:
-    of_action = named(
-        "The parameters it must have, e.g. {to: driver, template: pull-over}.", {"type": "string"}
+    asked = sorted({field for fields in FIELDS.values() for field in fields if field not in UNSEEN})
+    of_action = mapping(
+        "The parameters it must have, e.g. {to: driver, template: pull-over}.",
+        {field: text(f"Its {field}, with the names in it filled in.") for field in asked},
     )
     one = {"anyOf": [dashed("The name of an action."), named("Its name.", of_action, None, **_ONE)]}
     severity: Schema = {

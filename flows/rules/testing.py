@@ -1,80 +1,27 @@
-"""A rule's own `tests`: what each gives, what it expects, and whether that is what happened.
+"""Running a rule's own tests: whether what happened is what each case expects.
 
-Who plays a case is handed in (`flows.backtest` does it with the objects of both flows), so that nothing here knows
-how alarms or decisions are made.
+Who plays a case is handed in (`flows.backtest.cases` does it with the objects of both flows), so that nothing here
+knows how alarms or decisions are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from flows.documents import Mistakes, read_file
-from flows.durations import parse_duration
-from flows.rules.actions import TRANSITIONS
-from flows.rules.cases import DEFAULT_INTERVAL, series_text
+from flows.rules.case import Case, Expectation, ExpectedAction, exact, read_case
 from flows.rules.model import Rule
-from flows.rules.series import parse_series
-from flows.schema import Transition, Value
+from flows.schema import Transition
 from flows.streams import Stream
 
-START = round(datetime(2026, 3, 1, 8, tzinfo=UTC).timestamp() * 1000)
-"""The time (ms) of the first sample of a case that names none."""
-_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
-
-class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds before the first reading; `roles` are customers by role, `open` is `kind:about` each."""
-
-    device: dict[str, Value] = {}
-    profile: dict[str, Value] = {}
-    roles: dict[str, str] = {}
-    open: tuple[str, ...] = ()
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """One reading of the device, `offset` ms after the start; a field without a value is missing."""
-
-    offset: int
-    values: dict[str, Value]
-
-
-class CaseEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event, `offset` ms after the start; an empty `subject` is the device."""
-
-    offset: int
-    type: str
-    subject: str = ""
-    id: str = ""
-    source: str = "test"
-    data: dict[str, Any] = {}
-
-
-class Expectation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to happen, `at` ms after the start; None is not looked at, `place` is where it stands in the list."""
-
-    at: int
-    transition: Transition | None = None
-    severity: str | None = None
-    do: tuple[str, ...] | None = None
-    refused: str | None = None
-    place: int = 0
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One test of a rule; `start` is ms since the epoch, `end` the ms after it up to which is watched."""
+class Done(msgspec.Struct, frozen=True):
+    """An action that went out, or would in a dry run: its name, and its parameters as texts."""
 
     name: str
-    start: int
-    end: int
-    given: Given
-    readings: tuple[Reading, ...] = ()
-    events: tuple[CaseEvent, ...] = ()
-    expect: tuple[Expectation, ...] = ()
+    parameters: dict[str, str] = {}
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,31 +30,30 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     transition: Transition | None = None
     severity: str | None = None
-    do: tuple[str, ...] = ()
+    do: tuple[Done, ...] = ()
     refused: str | None = None
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What happened in order, and readings of the test that could not be read, each with the reason."""
+    """What happened in order, and what of the case could not be played, each with the reason."""
 
     happened: tuple[Happened, ...]
-    unreadable: tuple[str, ...] = ()
+    unplayed: tuple[str, ...] = ()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one case: what did not happen though expected, and what happened though not expected."""
 
-    rule: str
-    file: str
-    case: str
+    rule: Rule
+    case: Case
     missing: tuple[Expectation, ...] = ()
     unexpected: tuple[Happened, ...] = ()
-    unreadable: tuple[str, ...] = ()
+    unplayed: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether all was as expected."""
-        return not (self.missing or self.unexpected or self.unreadable)
+        return not (self.missing or self.unexpected or self.unplayed)
 
 
 class Player(Protocol):
@@ -116,29 +62,6 @@ class Player(Protocol):
     def play(self, rule: Rule, case: Case) -> Played:
         """What happens to the case's device under this rule alone."""
         ...
-
-
-def read_case(plain: Mapping[str, Any], stream: Stream | None) -> Case:
-    """A case of plain data as `cases` has checked it; `stream` None is of a rule on events."""
-    interval = parse_duration(str(plain.get("interval", ""))) or DEFAULT_INTERVAL
-    given: dict[str, Any] = plain.get("given") or {}
-    roles: dict[str, Any] = given.get("roles") or {}
-    readings, end = ((), 0) if stream is None else _readings(plain.get("readings") or {}, interval, stream)
-    events = tuple(_event(found) for found in plain.get("events") or ())
-    return Case(
-        name=str(plain.get("name", "")),
-        start=_start(plain.get("start")),
-        end=max([end, *(event.offset for event in events)]),
-        given=Given(
-            device=given.get("device") or {},
-            profile=given.get("profile") or {},
-            roles={role: str(who) for role, who in roles.items()},
-            open=tuple(given.get("open") or ()),
-        ),
-        readings=readings,
-        events=events,
-        expect=tuple(_expectation(found, i) for i, found in enumerate(plain.get("expect") or ())),
-    )
 
 
 def judge(rule: Rule, case: Case, played: Played) -> Result:
@@ -152,12 +75,7 @@ def judge(rule: Rule, case: Case, played: Played) -> Result:
         else:
             left.remove(match)
     return Result(
-        rule=rule.name,
-        file=rule.file,
-        case=case.name,
-        missing=tuple(missing),
-        unexpected=tuple(left),
-        unreadable=played.unreadable,
+        rule=rule, case=case, missing=tuple(missing), unexpected=tuple(left), unplayed=played.unplayed
     )
 
 
@@ -172,38 +90,33 @@ def run_tests(rules: Iterable[Rule], streams: Mapping[str, Stream], player: Play
     return results
 
 
-def line_of(result: Result) -> int:
-    """The line of a case in its rule's file, 0 when the file is not there any more."""
-    document = read_file(Path(result.file), result.file, Mistakes())
-    entries = None if document is None or not isinstance(document.value, dict) else document.value
-    tests = None if entries is None else entries.get("tests")
-    for at in tests.value if tests is not None and isinstance(tests.value, list) else ():
-        named = at.value.get("name") if isinstance(at.value, dict) else None
-        if named is not None and named.value == result.case:
-            return at.line
-    return 0
+def told(found: Expectation | Happened, beside: Sequence[Expectation] = ()) -> str:
+    """One line in the words of the tests: `2m20s raised: warning, do: [open_case, notify]`.
 
-
-def told(found: Expectation | Happened) -> str:
-    """One line in the words of the tests: `2m20s raised: warning, do: [open_case, notify]`."""
+    Of what happened those parameters are shown that an expectation `beside` it asks for.
+    """
     parts: list[str] = []
     if found.transition is not None:
         parts.append(f"{found.transition}: {found.severity or 'true'}")
     if found.do is not None and (found.do or found.refused is None):
-        parts.append(f"do: [{', '.join(found.do)}]")
+        asked = {
+            (action.name, name) for each in beside for action in each.do or () for name in action.parameters
+        }
+        shown = (_action(each, asked if isinstance(each, Done) else None) for each in found.do)
+        parts.append(f"do: [{', '.join(shown)}]")
     if found.refused is not None:
         parts.append(f"refused: {found.refused}")
     return f"{exact(found.at)} {', '.join(parts)}"
 
 
-def exact(ms: int) -> str:
-    """Milliseconds in all their units: `1h2m20s`."""
-    shown, left = "", ms
-    for unit, size in _UNITS:
-        if left >= size:
-            shown += f"{left // size}{unit}"
-            left %= size
-    return shown or "0s"
+def _action(found: ExpectedAction | Done, asked: set[tuple[str, str]] | None) -> str:
+    """An action's name, with its parameters or those that are asked for."""
+    shown = [
+        f"{name}: {value}"
+        for name, value in found.parameters.items()
+        if asked is None or (found.name, name) in asked
+    ]
+    return f"{{{found.name}: {{{', '.join(shown)}}}}}" if shown else found.name
 
 
 def _fits(expected: Expectation, found: Happened) -> bool:
@@ -212,48 +125,14 @@ def _fits(expected: Expectation, found: Happened) -> bool:
         expected.at == found.at
         and expected.transition == found.transition
         and expected.severity in (None, found.severity)
-        and (expected.do is None or sorted(expected.do) == sorted(found.do))
+        and (expected.do is None or _all_done(expected.do, found.do))
         and expected.refused in (None, found.refused)
     )
 
 
-def _start(text: object) -> int:
-    return START if text is None else round(datetime.fromisoformat(str(text)).timestamp() * 1000)
-
-
-def _readings(plain: Mapping[str, Any], interval: int, stream: Stream) -> tuple[tuple[Reading, ...], int]:
-    """The series of all fields laid beside each other, and where the longest ends."""
-    by_offset: dict[int, dict[str, Value]] = {}
-    end = 0
-    for name, text in plain.items():
-        series = parse_series(series_text(text), interval, stream.field(name))
-        end = max(end, series.end)
-        for sample in series.samples:
-            values = by_offset.setdefault(sample.offset, {})
-            if sample.value is not None:
-                values[name] = sample.value
-    return tuple(Reading(offset, by_offset[offset]) for offset in sorted(by_offset)), end
-
-
-def _event(plain: Mapping[str, Any]) -> CaseEvent:
-    texts = {name: str(plain[name]) for name in ("type", "subject", "id", "source") if name in plain}
-    return CaseEvent(offset=parse_duration(str(plain["at"])) or 0, data=plain.get("data") or {}, **texts)
-
-
-def _expectation(plain: Mapping[str, Any], place: int) -> Expectation:
-    transition: Transition | None = None
-    for name in TRANSITIONS:
-        transition = name if name in plain else transition
-    severity = None if transition is None else plain[transition]
-    return Expectation(
-        at=parse_duration(str(plain["at"])) or 0,
-        transition=transition,
-        severity=severity if isinstance(severity, str) else None,
-        do=_names(plain["do"]) if "do" in plain else None,
-        refused=plain.get("refused"),
-        place=place,
+def _all_done(expected: Sequence[ExpectedAction], found: Sequence[Done]) -> bool:
+    """Whether just these actions were done, each with the parameters that are asked for; names are distinct."""
+    done = {each.name: each.parameters for each in found}
+    return sorted(each.name for each in expected) == sorted(done) and all(
+        done[each.name].get(name) == value for each in expected for name, value in each.parameters.items()
     )
-
-
-def _names(do: Sequence[str] | str | None) -> tuple[str, ...]:
-    return (do,) if isinstance(do, str) else tuple(do or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -73,18 +74,87 @@ def test_failing_tests_show_place_and_both_sides_and_leave_with_one(telltale, pr
     (project / "rules" / "hot.yaml").write_text(WRONG_TEST)
     said = telltale("rules", "test", "--rule", "hot")
     assert said.code == 1
-    assert said.lines == [
+    told = [
+        line for line in said.lines if line.lstrip().startswith(("FAILED", "expected  ", "got   ", "3 of"))
+    ]
+    assert [line for line in told if "▲" not in line] == [
         "FAILED  rules/hot.yaml:11  too early",
-        "        expected  10s raised: true",
-        "        got       20s raised: true, do: [task]",
+        "    expected  10s raised: true  (rules/hot.yaml:13)",
+        "    got       20s raised: true, do: [task]",
         "FAILED  rules/hot.yaml:14  too much hoped for",
-        "        expected  10s raised: true",
-        "        got       nothing",
+        "    expected  10s raised: true  (rules/hot.yaml:16)",
+        "    got       nothing",
         "FAILED  rules/hot.yaml:17  not expected",
-        "        got       20s raised: true, do: [task]",
-        "        expected  nothing more",
+        "    got       20s raised: true, do: [task]",
+        "    expected  nothing",
         "3 of 4 tests failed.",
     ]
+
+
+def test_a_failing_test_draws_its_series(telltale, project):
+    """The line of the field over time, and where the two sides stand; no line is wider than a terminal."""
+    (project / "rules" / "hot.yaml").write_text(WRONG_TEST)
+    lines = telltale("rules", "test", "hot").lines
+    assert any("coolant_c °C; ┈┈ 105" in line for line in lines)
+    assert max(len(line) for line in lines) <= 80
+    expected, got = (
+        next(line for line in lines if line.strip().startswith(f"{side}  ") and "▲" in line)
+        for side in ("expected", "got")
+    )
+    assert expected.index("▲") < got.index("▲")
+
+
+@pytest.mark.usefixtures("project")
+def test_rules_are_named_by_name_or_file(telltale):
+    """In any mixture, each once; a name that is none is told with the nearest."""
+    said = telltale(
+        "rules", "test", "vehicle-silent", "rules/vehicle-silent.yaml", "rules/complaint.yaml", "-v"
+    )
+    assert {line.split(":")[0].split("/")[-1] for line in said.lines[:-1]} == {
+        "vehicle-silent.yaml",
+        "complaint.yaml",
+    }
+    assert said.lines[-1] == "6 tests passed."
+    said = telltale("rules", "test", "vehicle-slient")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "There is no rule 'vehicle-slient'. Did you mean 'vehicle-silent'?\n"
+
+
+def test_a_folder_of_rules_may_be_named_to_test(telltale, project, tmp_path):
+    """Its rules are tested with the streams and purposes of the settings; two folders are one too many."""
+    folder = tmp_path / "others"
+    folder.mkdir()
+    (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
+    (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
+    (folder / "hot.yaml").write_text(WRONG_TEST)
+    assert telltale("rules", "test", folder).lines[-1] == "3 of 4 tests failed."
+    assert telltale("rules", "test", folder, "hot").lines[-1] == "3 of 4 tests failed."
+    said = telltale("rules", "test", folder, project / "rules")
+    assert (said.code, said.out) == (2, "")
+    assert "Two folders of rules are named" in said.err
+
+
+def test_results_are_written_as_junit_xml(telltale, project):
+    """Beside what is printed; a file that cannot be written is told in one line."""
+    (project / "rules" / "hot.yaml").write_text(WRONG_TEST)
+    said = telltale("rules", "test", "hot", "--junit", "results.xml")
+    assert said.code == 1
+    suites = ElementTree.parse(project / "results.xml").getroot()  # noqa: S314
+    assert (suites.get("tests"), suites.get("failures")) == ("4", "3")
+    said = telltale("rules", "test", "hot", "--junit", "nowhere/results.xml")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("nowhere/results.xml cannot be written: No such file or directory.")
+
+
+def test_where_there_is_only_ascii_the_picture_is_of_stars(telltale, project, monkeypatch):
+    """A terminal that knows no more gets no question marks in its place."""
+    (project / "rules" / "hot.yaml").write_text(
+        WRONG_TEST.replace("coolant_c: ", "speed_kmh: ").replace("coolant_c", "speed_kmh")
+    )
+    monkeypatch.setattr("flows.cli.rules_test._coding", lambda: "ascii")
+    lines = telltale("rules", "test", "hot").lines
+    assert all(line.isascii() and "?" not in line for line in lines)
+    assert any("*" in line for line in lines)
 
 
 def test_rules_without_tests_are_named(telltale, project):

@@ -317,3 +317,23 @@ def test_an_event_nobody_reads_reaches_no_customer() -> None:
     here = world()
     assert here.feed((event("click", "crm:1", 1), T0)) == []
     assert "crm:1" not in here.profiles
+
+
+@pytest.mark.parametrize(
+    ("told", "condition", "result", "seen"),
+    [
+        ("Asia/Tokyo", "local_hour() == 17", True, {"local_hour()": 17}),
+        ("Asia/Tokyo", "local_hour() < 9", False, {"local_hour()": 17}),
+        ("nowhere", "local_hour() < 9", None, {"local_hour()": None}),
+        (None, "local_hour() < 9", None, {"local_hour()": None}),
+        (None, 'local_hour("UTC") == 8', True, {"local_hour(UTC)": 8}),
+    ],
+)
+def test_the_hour_where_the_customer_is_is_that_of_the_cause(told, condition, result, seen) -> None:
+    """By the zone in the profile; without one it is unknown, and the check says so. The alarm is of 08:53 UTC."""
+    zone = Aggregate(name="time_zone", source="event:moved", take="last", field="zone")
+    here = world(overheating(guard=parse(condition)), profile=(zone,))
+    if told is not None:
+        here.feed((event("moved", "device:veh-17", 1, zone=told), T0))
+    (decision,) = here.feed(alarm())
+    assert check(decision, "guard") == (result, seen)

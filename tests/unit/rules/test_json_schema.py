@@ -69,7 +69,8 @@ def fields_of(plain: Any, last: Any = None, place: tuple[Any, ...] = ()) -> list
     """The paths of all keys that are words of the language."""
     found: list[tuple[Any, ...]] = []
     if isinstance(plain, dict):
-        chosen = last in CHOSEN
+        # In `expect: [{do: [{NAME: {…}}]}]` the key is the name of an action.
+        chosen = last in CHOSEN or (place[-4:-3] == ("expect",) and place[-2] == "do")
         for key, below in plain.items():
             found += [] if chosen else [(*place, key)]
             # A name that an author chose may be a word of the language: below it that means nothing.

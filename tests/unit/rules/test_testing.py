@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.backtest.cases import Backtest
+from flows.rules.case import Case, ExpectedAction, exact, read_case
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import Rule
-from flows.rules.testing import Case, Happened, Result, exact, judge, line_of, read_case, run_tests, told
+from flows.rules.places import CaseLines, lines_of
+from flows.rules.testing import Done, Happened, Result, judge, run_tests, told
 from flows.settings import Settings
 
 STARTER = Path(__file__).parents[3] / "flows" / "starter"
@@ -52,11 +54,14 @@ def outcome(rule: Rule, case: Case) -> Result:
     return judge(rule, case, Backtest(FOUND.rule_set("default")).play(rule, case))
 
 
-def project(folder: Path, **rules: str) -> Configuration:
+PROFILE = "values: {spent: {event: order.placed, take: sum, field: amount}}\n"
+
+
+def project(folder: Path, profile: str = PROFILE, **rules: str) -> Configuration:
     """The starter with other rules."""
     shutil.copy(STARTER / "streams.yaml", folder / "streams.yaml")
     (folder / "purposes.yaml").write_text("purposes: {service: {}}\n")
-    (folder / "profile.yaml").write_text("values: {spent: {event: order.placed, take: sum, field: amount}}\n")
+    (folder / "profile.yaml").write_text(profile)
     (folder / "rules").mkdir()
     for name, text in rules.items():
         (folder / "rules" / f"{name}.yaml").write_text(text)
@@ -108,7 +113,7 @@ def test_a_test_that_expects_what_does_not_happen_fails(name, place, change):
             "at": {"at": right.at + 1000},
             "transition": {"transition": "lapsed"},
             "severity": {"severity": "nonsense"},
-            "do": {"do": (*(right.do or ()), "nonsense")},
+            "do": {"do": (*(right.do or ()), ExpectedAction("nonsense"))},
             "refused": {"refused": "nonsense"},
         }[change]
         expect[i] = msgspec.structs.replace(right, **wrong)
@@ -131,7 +136,10 @@ def test_a_test_passes_only_when_its_expectations_are_exactly_what_happens(hot, 
     }
     case = read_case({**plain, "expect": []}, FOUND.streams["vehicle"])
     played = Backtest(FOUND.rule_set("default")).play(rule, case)
-    as_played = [{"at": exact(h.at), h.transition: h.severity, "do": list(h.do)} for h in played.happened]
+    as_played = [
+        {"at": exact(h.at), h.transition: h.severity, "do": [done.name for done in h.do]}
+        for h in played.happened
+    ]
     assert judge(rule, read_case({**plain, "expect": as_played}, FOUND.streams["vehicle"]), played).passed
     others = [{"at": exact(at), "raised": True} for at in expected]
     matches = sorted(expected) == [h.at for h in played.happened] and all(
@@ -156,7 +164,7 @@ def test_an_expectation_without_do_does_not_look_at_actions_and_an_empty_one_doe
 def test_what_only_the_shards_clock_ends_is_seen_up_to_the_end_of_the_series(tmp_path):
     """A window closes and an episode lapses though the device says nothing more: the last gap moves the clock."""
     results = results_of(project(tmp_path, window=WINDOW))
-    assert [(r.case, r.missing, r.unexpected) for r in results if not r.passed] == []
+    assert [(r.case.name, r.missing, r.unexpected) for r in results if not r.passed] == []
     assert len(results) == 2
 
 
@@ -197,7 +205,7 @@ def test_a_reading_that_cannot_be_read_fails_its_test():
     limited = msgspec.structs.replace(rule, reads=(*rule.reads, "engine_load"))
     result = outcome(limited, read_case(plain, FOUND.streams["vehicle"]))
     assert not result.passed
-    assert result.unreadable[0].startswith("wrong_type")
+    assert result.unplayed[0].startswith("the reading at 0s cannot be read: ")
 
 
 def test_a_disabled_rule_is_tested_as_if_it_were_live_and_a_dry_run_shows_what_it_would_do():
@@ -208,13 +216,17 @@ def test_a_disabled_rule_is_tested_as_if_it_were_live_and_a_dry_run_shows_what_i
 
 
 def test_a_failed_test_is_found_in_its_file(tmp_path):
-    """The line is that of the test's item; a file that is gone has no line."""
+    """The lines are those of the test's item and of its expectations; a file that is gone has none."""
     found = project(tmp_path, window=WINDOW)
-    lines = WINDOW.splitlines()
+    text = WINDOW.splitlines()
+    lines = lines_of(found.rules[0].file)
     for result in results_of(found):
-        assert f"name: {result.case}" in lines[line_of(result) - 1]
+        case = lines[result.case.name]
+        assert f"name: {result.case.name}" in text[case.case - 1]
+        assert [exact(expected.at) in text[case.of(expected.place) - 1] for expected in result.case.expect]
     (tmp_path / "rules" / "window.yaml").unlink()
-    assert line_of(Result(rule="r", file=found.rules[0].file, case="a minute above ninety")) == 0
+    assert lines_of(found.rules[0].file) == {}
+    assert CaseLines(7).of(3) == 7
 
 
 def test_durations_are_told_with_all_their_units():
@@ -225,4 +237,4 @@ def test_durations_are_told_with_all_their_units():
 def test_what_happened_is_told_in_the_words_of_the_tests():
     """A refusal shows instead of an empty list of actions."""
     assert told(Happened(at=1000, transition="raised", refused="guard")) == "1s raised: true, refused: guard"
-    assert told(Happened(at=0, do=("task",))) == "0s do: [task]"
+    assert told(Happened(at=0, do=(Done("task"),))) == "0s do: [task]"

@@ -1,4 +1,4 @@
-"""The time of day where a customer is; a zone that is not known gives none."""
+"""Zones by their IANA names, and the time of day in one; a name that is none gives none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.schema import Value
 
+PROFILE_ZONE = "time_zone"
+"""The value of the profile that names a customer's zone."""
 _LONGEST = 64
 _KEPT = 1024
 
