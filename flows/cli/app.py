@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import dead_letters, demo, rules, run, settings, simulate, topics, why
+from flows.cli import backtest, dead_letters, demo, rules, run, settings, simulate, topics, why
 
 
 def _version(wanted: bool) -> None:
@@ -40,6 +40,7 @@ def telltale(
 app.command()(demo.demo)
 app.command()(run.run)
 app.add_typer(rules.app, name="rules")
+app.command(epilog=backtest.EXAMPLE)(backtest.backtest)
 app.command()(simulate.simulate)
 app.command()(why.why)
 app.add_typer(topics.app, name="topics")

@@ -18,7 +18,7 @@ def progress(paths: Sequence[Path], description: str, shown: bool = True) -> Gen
     meanwhile. What is printed to standard output goes where it always goes.
     """
     if not (shown and sys.stderr.isatty()):
-        yield _nothing
+        yield unwatched
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,7 +38,7 @@ def progress(paths: Sequence[Path], description: str, shown: bool = True) -> Gen
         yield lambda read: bar.advance(task, read)
 
 
-def _nothing(read: int) -> None:
+def unwatched(read: int) -> None:
     """Nobody looks."""
 
 

@@ -120,7 +120,7 @@ def test_commands_do_not_load_what_is_slow_before_they_need_it():
         for line in file.read_text().splitlines():
             if re.match(r"(from|import) ", line):
                 assert not re.search(
-                    rf"\b({'|'.join(HEAVY)}|backtest|processes|pipeline|simulator)\b", line
+                    rf"\b({'|'.join(HEAVY)}|flows\.backtest|processes|pipeline|simulator)\b", line
                 ) or (file.name.startswith("demo_")), f"{file.name}: {line}"
 
 

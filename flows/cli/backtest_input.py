@@ -1,0 +1,93 @@
+"""What a backtest is given: a stream, the rules of one or two configurations, a period; and what will not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from flows.cli.options import SETTINGS_FILE, settings_of
+from flows.cli.show import say
+from flows.errors import ArgumentWrong, NameUnknown
+from flows.hints import did_you_mean
+from flows.rules.load import Configuration, load_configuration, load_rules
+from flows.rules.model import RuleSet
+from flows.streams import Stream
+
+if TYPE_CHECKING:
+    from flows.topics.port import Message
+
+
+def rules_against(folder: Path, found: Configuration) -> Configuration:
+    """The other rules: of a folder with settings its whole configuration, else its rules over the same streams.
+
+    Raises RulesWrong, SettingsWrong.
+    """
+    if folder.is_file() or (folder / SETTINGS_FILE).exists():
+        return load_configuration(settings_of(folder))
+    rules = load_rules(folder, found.streams, found.purposes, found.profile)
+    return msgspec.structs.replace(found, rules=rules)
+
+
+def stream_named(streams: Mapping[str, Stream], name: str | None) -> str:
+    """The stream that is meant, or the only one; raises NameUnknown, ArgumentWrong."""
+    if name is None:
+        if len(streams) != 1:
+            known = ", ".join(sorted(streams)) or "none"
+            raise ArgumentWrong(
+                "Of which stream the archives are must be said", f"Give --stream; known are {known}."
+            )
+        return next(iter(streams))
+    if name not in streams:
+        raise NameUnknown("stream", name, did_you_mean(name, list(streams)))
+    return name
+
+
+def rules_named(configurations: Sequence[Configuration], stream: str, named: Sequence[str]) -> None:
+    """Each rule that is named must watch the stream, on one side at least; raises NameUnknown, ArgumentWrong."""
+    rules = {rule.name: rule for each in configurations for rule in each.rules}
+    of_stream = {rule.name for each in configurations for rule in each.rules if rule.stream == stream}
+    for name in named:
+        if name not in rules:
+            raise NameUnknown("rule", name, did_you_mean(name, of_stream))
+        if name not in of_stream:
+            watches = rules[name].stream or f"events of the type {rules[name].event}"
+            raise ArgumentWrong(
+                f"The rule {name!r} watches {watches}, not the stream {stream!r}",
+                "Name a rule of that stream, or another --stream.",
+            )
+
+
+def remark(
+    found: Configuration, chosen: RuleSet, stream: str, things: Sequence[Message], named: Sequence[str]
+) -> None:
+    """Say what will not be seen, and why: rules that are disabled, and attributes that nothing gives."""
+    asleep = [r.name for r in found.rules if r.stream == stream and r.mode == "disabled"]
+    if asleep and not named:
+        say(f"Left out, because disabled: {', '.join(asleep)}. --rule plays one all the same.")
+    elif not chosen.rules:
+        say(f"No rule watches the stream {stream!r}, so nothing can be raised.")
+    given = {name for message in things for name in msgspec.json.decode(message.value or b"{}")}
+    for rule in chosen.rules:
+        missing = [f"device.{name}" for name in rule.attributes if name not in given]
+        if missing:
+            say(
+                f"{rule.name} reads {', '.join(missing)}, which nothing gives, so what it asks of that stays unknown. "
+                "Give attributes of devices with --things FILE."
+            )
+
+
+def time_given(text: str | None, option: str) -> int | None:
+    """A time as ms since the epoch; without a zone it is UTC. Raises ArgumentWrong."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentWrong(
+            f"{option} {text!r} is not a time", "Write it as 2024-05-31 or 2024-05-31T08:30:00Z."
+        ) from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
