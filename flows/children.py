@@ -7,7 +7,9 @@ pipe ends, and so does the child (`end_with_parent`).
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,25 +21,57 @@ from typing import IO
 from flows.errors import ProcessEnded
 
 _KEPT_LINES = 20
+_KEPT_PANIC_LINES = 1000
 _STOP_S = 10.0
+
+# What Rust prints around an error of Python's that goes through Bytewax: the header, a line, and where it was.
+_PANIC = re.compile(r"thread '.*' (\(\d+\) )?panicked at ")
+_PANIC_GOES_ON = re.compile(r"stack backtrace:$| +\d+: | +at |note: |$")
+# With these a child has said itself, in a paragraph, why it ended.
+_SAID_ITSELF = (2, 3)
+_log = logging.getLogger(__name__)
 
 OnLine = Callable[[str, str], None]
 """Takes the name of a child and one line it said."""
 
 
+class Panics:
+    """What Rust says when it panics, told from the other lines of a process."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._inside = False
+
+    def take(self, line: str) -> bool:
+        """Keep the next line if it belongs to a panic, whose second line may say anything."""
+        begins = _PANIC.match(line) is not None
+        second = self._inside and _PANIC.match(self.lines[-1]) is not None
+        self._inside = begins or second or (self._inside and _PANIC_GOES_ON.match(line) is not None)
+        if self._inside:
+            self.lines.append(line)
+            del self.lines[:-_KEPT_PANIC_LINES]
+        return self._inside
+
+
 class Child:
-    """One process with the last lines it said."""
+    """One process with the last lines it said, and apart from them its panics."""
 
     def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
         self.name, self.process = name, process
         self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.panics = Panics()
 
 
 class Children:
-    """Processes that live and end together; used as a context, which stops them all."""
+    """Processes that live and end together; used as a context, which stops them all.
 
-    def __init__(self, on_line: OnLine) -> None:
+    `on_line` takes what they say, and `shown` says that a person reads it there. Around an error that a child tells
+    itself, what Rust says of it goes to the log of this process, at debug.
+    """
+
+    def __init__(self, on_line: OnLine, shown: bool = False) -> None:
         self._on_line = on_line
+        self._shown = shown
         self._children: list[Child] = []
         self._threads: list[threading.Thread] = []
         self._one_ended = threading.Event()
@@ -52,11 +86,15 @@ class Children:
         self.stop()
 
     def start(
-        self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "flows.cli"),
     ) -> None:
         """Start `telltale <arguments>` as a child that no Ctrl-C of the terminal reaches."""
         process = subprocess.Popen(  # noqa: S603 - this interpreter, with arguments of ours
-            [sys.executable, "-m", "flows.cli", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,7 +114,7 @@ class Children:
         if not self._one_ended.wait(seconds):
             return
         ended = next(child for child in self._children if child.process.poll() is not None)
-        raise ProcessEnded(ended.name, ended.process.returncode, ended.lines)
+        raise ProcessEnded(ended.name, ended.process.returncode, ended.lines, self._shown)
 
     def stop(self) -> None:
         """Tell all to stop, wait for them, and kill who does not."""
@@ -99,13 +137,25 @@ class Children:
     def _follow(self, child: Child) -> None:
         """Hand on what a child says until it ends."""
         for line in child.process.stdout or ():
-            if not self._stopping:
-                child.lines.append(line.rstrip("\n"))
-                # Who listened may be gone; the child is watched all the same.
-                with contextlib.suppress(OSError):
-                    self._on_line(child.name, line.rstrip("\n"))
-        child.process.wait()
+            said = line.rstrip("\n")
+            if not child.panics.take(said):
+                self._hand_on(child, said)
+        code = child.process.wait()
+        for said in child.panics.lines:
+            if code in _SAID_ITSELF:
+                _log.debug("%s: %s", child.name, said)
+            else:
+                self._hand_on(child, said)
         self._one_ended.set()
+
+    def _hand_on(self, child: Child, said: str) -> None:
+        """Keep a line and show it, unless all are being stopped."""
+        if self._stopping:
+            return
+        child.lines.append(said)
+        # Who listened may be gone; the child is watched all the same.
+        with contextlib.suppress(OSError):
+            self._on_line(child.name, said)
 
 
 def end_with_parent() -> None:

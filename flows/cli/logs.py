@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flows.cli.show import harmless
+from flows.cli.show import harmless, paragraph
 
 _OWN = ("event", "level", "timestamp")
 
@@ -23,7 +23,8 @@ def _as_it_came(name: str, line: str) -> None:  # noqa: ARG001 - a JSON line say
 
 
 def _to_terminal(name: str, line: str) -> None:
-    print(f"{name:<10} {readable(line)}", file=sys.stderr, flush=True)
+    if line:
+        paragraph(f"{name:<10} {readable(line)}", sys.stderr, below=" " * 11)
 
 
 def readable(line: str) -> str:
@@ -32,5 +33,7 @@ def readable(line: str) -> str:
         said = msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return harmless(line)
-    rest = "".join(f"  {name}={value}" for name, value in said.items() if name not in _OWN)
+    # The paragraph that the process leaves with tells the reason anew.
+    left_out = (*_OWN, "reason") if said.get("event") == "step failed" else _OWN
+    rest = "".join(f"  {name}={value}" for name, value in said.items() if name not in left_out)
     return harmless(f"{said.get('level', 'info')}: {said.get('event', '')}{rest}")

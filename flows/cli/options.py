@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import Enum
@@ -12,13 +13,14 @@ from typing import Annotated
 import typer
 
 from flows.errors import NameUnknown, SettingsMissing, TopicsFileMissing
-from flows.fields import did_you_mean
+from flows.hints import did_you_mean
 from flows.settings import Settings, load_settings
 from flows.topics.names import TopicNames
 from flows.topics.open import open_topics
 from flows.topics.port import Topics
 
 SETTINGS_FILE = "telltale.toml"
+_LONG_S = 2.0
 
 
 class Output(Enum):
@@ -69,9 +71,30 @@ def bus_of(settings: Settings) -> Generator[Topics]:
         raise TopicsFileMissing(str(path))
     topics = open_topics(settings)
     try:
+        if settings.topics.bus == "kafka":
+            with answering(settings):
+                topics.list()
         yield topics
     finally:
         topics.close()
+
+
+@contextmanager
+def answering(settings: Settings) -> Generator[None]:
+    """Say that a broker is waited for when it takes long to answer what is asked inside."""
+    from flows.cli.show import say
+
+    if settings.topics.bus == "sqlite":
+        yield
+        return
+    servers = settings.topics.bootstrap_servers
+    waited = threading.Timer(_LONG_S, lambda: say(f"Waiting for the Kafka broker at {servers} …"))
+    waited.daemon = True
+    waited.start()
+    try:
+        yield
+    finally:
+        waited.cancel()
 
 
 def names_of(settings: Settings) -> TopicNames:

@@ -9,49 +9,83 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import Config, bus_of, names_of, settings_file, settings_of
+from flows.cli.options import Config, answering, bus_of, names_of, settings_file, settings_of
 from flows.cli.show import say
 from flows.errors import ArgumentWrong, FlowFailed, NameUnknown, TelltaleError
-from flows.fields import did_you_mean
+from flows.hints import did_you_mean
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.reload import Reload
 
 PARTS = ("devices", "customers", "connector")
 CONNECTORS = ("outbox",)
 _MOST_PROCESSES = 64
+_LOOK_S = 1.0
 
 
 def run(
     part: Annotated[
-        str | None, typer.Argument(metavar="[PART]", help="devices, customers or connector; else both flows.")
+        str | None, typer.Argument(metavar="PART", help="devices, customers or connector; else both flows.")
     ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Which connector: outbox.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Which connector: outbox.", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The flows and every connector.")] = False,
     processes: Annotated[
-        int, typer.Option(min=1, max=_MOST_PROCESSES, help="Among how many the devices flow is divided.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=_MOST_PROCESSES, help="Among how many the devices flow is divided."
+        ),
     ] = 1,
+    reload: Annotated[
+        bool | None,
+        typer.Option(
+            "--reload/--no-reload",
+            help="Take up saved files at once; so it is on the embedded bus.",
+            show_default=False,
+        ),
+    ] = None,
     process: Annotated[int | None, typer.Option("--process-id", hidden=True)] = None,
     addresses: Annotated[str, typer.Option(hidden=True)] = "",
     config: Config = None,
 ) -> None:
-    """Run flows and connectors until Ctrl-C; without a part the rules of the files are published first."""
+    """Run flows and connectors until Ctrl-C.
+
+    Without a part the rules of the files are published first, and again whenever they are saved.
+    """
     _check(part, name, everything)
+    if part is not None and reload:
+        raise ArgumentWrong("Only who runs both flows publishes rules", f"Leave --reload away, or {part!r}.")
     settings, file = settings_of(config), settings_file(config)
     if process is not None:
         _run_here(settings, part or "", process, addresses)
         return
+    watched: Reload | None = None
     if part is None:
-        from flows.provision import publish_rules
-
-        say(f"Rule set {publish_rules(settings)} is in force.")
+        watched = _publish(settings, file)
+        if not (settings.topics.bus == "sqlite" if reload is None else reload):
+            watched = None
     elif part != "connector":
         _check_provided(settings)
-    _watch_over(_arguments(part, name, everything, processes), file)
+    _watch_over(_arguments(part, name, everything, processes), file, watched)
+
+
+def _publish(settings: Settings, file: Path) -> Reload:
+    """Put the files in force, and return what sees to it that they stay so."""
+    from flows.provision import publish_rules
+    from flows.reload import Reload
+    from flows.rules.load import load_configuration
+
+    configuration = load_configuration(settings)
+    with answering(settings):
+        number = publish_rules(settings)
+    say(f"Rule set {number} is in force.")
+    return Reload(settings, file, configuration, number, say)
 
 
 def _check(part: str | None, name: str | None, everything: bool) -> None:
@@ -116,7 +150,7 @@ class _Stopped(BaseException):
     """Somebody asked this process to stop by SIGTERM."""
 
 
-def _watch_over(children: dict[str, list[str]], file: Path) -> None:
+def _watch_over(children: dict[str, list[str]], file: Path, watched: Reload | None) -> None:
     """Run the children until one ends or somebody says stop; raises ProcessEnded."""
     from flows.children import Children
     from flows.cli.logs import hand_on
@@ -126,11 +160,15 @@ def _watch_over(children: dict[str, list[str]], file: Path) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        with Children(hand_on()) as running:
+        with Children(hand_on(), shown=True) as running:
             for called, arguments in children.items():
                 running.start(called, ["run", *arguments, "--config", str(file.absolute())])
-            say(f"Running {', '.join(children)}. Ctrl-C stops.")
-            running.wait()
+            at_once = "" if watched is None else " Saved files count at once."
+            say(f"Running {', '.join(children)}.{at_once} Ctrl-C stops.")
+            while True:
+                running.wait(None if watched is None else _LOOK_S)
+                if watched is not None:
+                    watched.look()
     except KeyboardInterrupt:
         say("Stopped.")
         raise typer.Exit(130) from None

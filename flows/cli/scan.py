@@ -26,15 +26,39 @@ def messages(topics: Topics, topic: str, last: int | None = None) -> Iterator[Me
     for partition in range(topics.partitions(topic)):
         bounds = topics.bounds(topic, partition)
         start = bounds.low if last is None else max(bounds.low, bounds.end - last)
-        if start >= bounds.end:
-            continue
-        reader = topics.reader(topic, partition, start)
-        try:
-            while reader.position < bounds.end:
-                found = reader.read(_AT_ONCE, wait=_WAIT_S)
-                yield from (message for message in found if message.offset < bounds.end)
-        finally:
-            reader.close()
+        yield from between(topics, topic, partition, start, bounds.end)
+
+
+def between(
+    topics: Topics, topic: str, partition: int, start: int, end: int, at_once: int = _AT_ONCE
+) -> Iterator[Message]:
+    """The messages of a partition from one offset up to another that is there already."""
+    if start >= end:
+        return
+    reader = topics.reader(topic, partition, start)
+    try:
+        while reader.position < end:
+            found = reader.read(at_once, wait=_WAIT_S)
+            yield from (message for message in found if message.offset < end)
+    finally:
+        reader.close()
+
+
+def since(topics: Topics, topic: str, partition: int, at: int) -> int:
+    """An offset, at most `_AT_ONCE` before the first message that the bus took at or after a time (ms).
+
+    The bus's own clock stamps each, so that they are in order, and halving finds the place in few steps.
+    """
+    bounds = topics.bounds(topic, partition)
+    low, high = bounds.low, bounds.end if at > 0 else bounds.low
+    while high - low > _AT_ONCE:
+        middle = (low + high) // 2
+        found = next(between(topics, topic, partition, middle, bounds.end, at_once=1), None)
+        if found is None or found.appended >= at:
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def values(topics: Topics, topic: str, kind: type[T]) -> Iterator[T]:

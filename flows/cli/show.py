@@ -43,13 +43,18 @@ def say(text: str) -> None:
     paragraph(text, sys.stderr)
 
 
-def paragraph(text: str, out: TextIO | None = None) -> None:
-    """Text whose lines a terminal does not break within words; elsewhere as it is."""
+def paragraph(text: str, out: TextIO | None = None, below: str = "") -> None:
+    """Text whose lines a terminal does not break within words; elsewhere as it is.
+
+    `below` stands before what goes on in a next line, else as many spaces as before the first.
+    """
     stream = out or sys.stdout
     width = _width(stream)
     for line in text.split("\n"):
-        shown = line if width is None else textwrap.fill(line, width, subsequent_indent=_indent(line))
-        print(shown, file=stream)
+        shown = (
+            line if width is None else textwrap.fill(line, width, subsequent_indent=below or _indent(line))
+        )
+        print(shown, file=stream, flush=True)
 
 
 def title(text: str) -> None:
@@ -70,7 +75,6 @@ def rows(found: Sequence[Row], output: Output, empty: str) -> None:
 
 def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Columns under their names, numbers to the right; on a terminal a line is cut to what fits."""
-    width = _width(sys.stdout)
     every = [[header.replace("_", " ") for header in headers], *cells]
     sizes = [max(len(row[i]) for row in every) for i in range(len(headers))]
     numbers = [all(row[i].replace("-", "").isdigit() for row in cells) for i in range(len(headers))]
@@ -79,9 +83,19 @@ def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
             cell.rjust(size) if number else cell.ljust(size)
             for cell, size, number in zip(row, sizes, numbers, strict=True)
         ]
-        line = "  ".join(aligned).rstrip()
-        shown = line if width is None or len(line) <= width else line[: width - 1] + "…"
+        shown = cut("  ".join(aligned).rstrip(), sys.stdout)
         print(_bold(shown) if place == 0 else shown)
+
+
+def cut(line: str, stream: TextIO) -> str:
+    """A line that fits a terminal; elsewhere it is left whole."""
+    width = _width(stream)
+    return line if width is None or len(line) <= width else line[: width - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 topic`, `3 topics`, `1,200 topics`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def pairs(found: Iterable[tuple[str, str]], indent: str = "") -> None:

@@ -1,4 +1,4 @@
-"""`telltale topics`: create, list, tail and lag over the embedded bus."""
+"""`telltale topics`: create, list and lag over the embedded bus."""
 
 from __future__ import annotations
 
@@ -34,25 +34,6 @@ def test_the_list_has_every_topic_with_its_messages(telltale, bus):
     assert said.lines[0].split() == ["topic", "partitions", "messages", "kept"]
     assert len({line.rindex(line.split()[1]) + len(line.split()[1]) for line in said.lines}) == 1
     assert "\x1b" not in said.out
-
-
-def test_the_tail_shows_the_last_messages_oldest_first(telltale, bus):
-    """At most so many, with place and key; the whole value when piped."""
-    written(bus, "telemetry", *(b'{"n":%d,"long":"%s"}' % (n, b"x" * 300) for n in range(5)))
-    said = telltale("topics", "tail", "telemetry", "-n", "2")
-    assert [line.split()[0].split("/")[1] for line in said.lines] == ["3", "4"]
-    assert all("veh-1" in line and line.endswith("x" * 300 + '"}') for line in said.lines)
-    rows = [json.loads(line) for line in telltale("topics", "tail", "telemetry", "-o", "json").lines]
-    assert [json.loads(row["value"])["n"] for row in rows] == [0, 1, 2, 3, 4]
-
-
-def test_the_tail_prints_nothing_that_steers_a_terminal(telltale, bus):
-    """Devices may send what they like."""
-    written(bus, "telemetry", b"\x1b[2J\nbad\xff", None)
-    said = telltale("topics", "tail", "telemetry")
-    assert len(said.lines) == 2
-    assert "\x1b" not in said.out
-    assert said.lines[1].endswith("(removed)")
 
 
 @pytest.mark.usefixtures("bus")
