@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import main
 from flows.topics.port import Topics
 from tests.buses import Bus, broker_or_skip
+from tests.command import Said, Telltale
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,22 @@ def topics(bus: Bus) -> Iterator[Topics]:
     opened = bus.open(topic_metadata_propagation_max_ms="500", heartbeat_interval_ms="300")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def telltale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Telltale:
+    """Runs the real entry point with arguments."""
+
+    def run(*arguments: str | Path) -> Said:
+        monkeypatch.setattr("sys.argv", ["telltale", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return Said(code, out, err)
+
+    return run

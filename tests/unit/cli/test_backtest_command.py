@@ -13,7 +13,8 @@ import pytest
 import zstandard
 
 from flows.archives import batches
-from tests.unit.cli.conftest import STARTER, Said, Telltale
+from tests.command import Said, Telltale
+from tests.unit.cli.conftest import STARTER
 
 START = 1_714_550_400_000  # 2024-05-01 08:00 UTC
 CLIMB = (90, 90, 105, 107, 106, 109, 108, 111, 110, 113, 112, 115, 119, 121, 110, 98, 97, 96)
