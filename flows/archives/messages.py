@@ -38,19 +38,14 @@ def _wanted(stream: Stream) -> dict[str, Column]:
 
 
 def _template(names: Sequence[str]) -> tuple[str, list[str]]:
-    """What makes a message of one cell each, and in which order: a dotted name is a path into nested objects.
-
-    A name that leads through another one, as `a.b` does beside `a`, stays whole: decoders know it so, too.
-    """
+    """What makes a message of one cell each, and in which order: a dotted name is a path into nested objects."""
     tree: dict[str, Any] = {}
     for name in names:
-        path = name.split(".")
-        above = {".".join(path[:i]) for i in range(1, len(path))}
-        nested = not above.intersection(names) and not any(other.startswith(f"{name}.") for other in names)
+        *path, last = name.split(".")
         node = tree
-        for part in path[:-1] if nested else ():
+        for part in path:
             node = node.setdefault(part, {})
-        node[path[-1] if nested else name] = name
+        node[last] = name
     order: list[str] = []
 
     def write(node: dict[str, Any] | str) -> str:
