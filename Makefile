@@ -4,6 +4,7 @@
 #   make check   lint, types, import rules and the unit tests, under a minute
 #   make lint    lint, types and import rules alone
 #   make bench   readings per second beside the peers', on a real Kafka
+#   make reference  write the made parts of flows/reference/*.md anew
 #   make lock    write constraints.txt anew from pyproject.toml
 #   make clean   remove what the targets above have made
 # Another interpreter than the first that fits: make demo PYTHON=/path/to/python3.12
@@ -19,7 +20,7 @@ FIND := for python in $(BIN)/python $(PYTHON) python3.12 python3.11 python3 pyth
 NEEDED := Telltale needs Python 3.11 or 3.12 with its venv module, and no such Python is on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12
 INTERPRETER = $(or $(shell $(FIND)),$(error $(NEEDED)))
 
-.PHONY: demo test check lint bench lock clean
+.PHONY: demo test check lint bench reference lock clean
 
 demo: $(VENV)/.product
 	@$(BIN)/telltale demo
@@ -38,6 +39,9 @@ lint: $(VENV)/.development
 
 bench: $(VENV)/.development
 	@$(BIN)/python -m load_tests bench --bus kafka
+
+reference: $(VENV)/.development
+	@$(BIN)/python -m flows.reference
 
 # The build tool is pinned too, and built without isolation, so that next year's install is this one.
 $(VENV)/.product: pyproject.toml constraints.txt

@@ -46,3 +46,16 @@ def rows(document: Path, heading: str) -> list[list[list[str]]]:
     text = next(part for part in section if part.startswith(heading))
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     return [[_CODE.findall(cell) for cell in line.strip("|").split("|")] for line in lines]
+
+
+def prose(document: Path) -> str:
+    """The text without fenced blocks and without code."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return _CODE.sub("", text)
+
+
+def anchors(document: Path) -> set[str]:
+    """What links can lead to: the headings, as GitHub names them."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

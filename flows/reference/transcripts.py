@@ -1,0 +1,44 @@
+"""What commands print, run in a folder of their own: the starter's files, and beside them readings of a small fleet.
+
+`changed` in it is a copy of those files in which one rule waits for six readings instead of ten.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from contextlib import chdir, redirect_stdout
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flows.cli.app import app
+from flows.reference.markdown import block
+from flows.simulator.archive import write_archive
+from flows.simulator.plan import Plan
+
+_STARTER = Path(__file__).parents[1] / "starter"
+_START = 1_772_352_000_000  # 2026-03-01T08:00:00Z
+_MINUTE = 60_000
+
+
+def made(*words: str) -> str:
+    """A command and what it prints on standard output; raises what it raises."""
+    line = " ".join(words)
+    with chdir(_folder().name), redirect_stdout(StringIO()) as printed:
+        app(shlex.split(line)[1:], prog_name="telltale", standalone_mode=False)
+    return f"{block('console', line)}\n\n{block('text', printed.getvalue())}"
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """The folder, for as long as this process lives."""
+    folder = TemporaryDirectory(prefix="telltale-")
+    root = Path(folder.name)
+    for copy in (root, root / "changed"):
+        shutil.copytree(_STARTER, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("changed"))
+    rule = root / "changed" / "rules" / "engine-overheating.yaml"
+    rule.write_text(rule.read_text(encoding="utf-8").replace("run: 10 ", "run: 6 "), encoding="utf-8")
+    write_archive(Plan(start=_START, vehicles=40, seed=1, duration=30 * _MINUTE), root / "fleet")
+    return folder
