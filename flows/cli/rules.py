@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import rules_test
+from flows.cli import rules_publish, rules_show, rules_test
 from flows.cli.options import Config, Output, Rows, bus_of, example, names_of
 from flows.cli.rule_folder import Folder, counted, settings_with
 from flows.cli.show import rows
@@ -28,15 +28,10 @@ def check(folder: Folder = None, config: Config = None) -> None:
 
 
 app.command(epilog=rules_test.EXAMPLE)(rules_test.test)
+app.command(epilog=rules_show.EXAMPLE)(rules_show.show)
 
 
-@app.command(epilog=example("telltale rules publish"))
-def publish(folder: Folder = None, config: Config = None) -> None:
-    """Check the files and put them on the topic `rules` as the next numbered set; flows take it up by themselves."""
-    from flows.provision import publish_rules
-
-    settings = settings_with(config, folder)
-    print(f"Rule set {publish_rules(settings)} is in force.")
+app.command(epilog=rules_publish.EXAMPLE)(rules_publish.publish)
 
 
 @app.command("list", epilog=example("telltale rules list", "telltale rules list --published -o json"))

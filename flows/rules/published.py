@@ -48,7 +48,7 @@ def publish(
     epoch. Raises RuleSetTooBig, TopicMissing, DeliveryFailed.
     """
     held = _held(topics, names.rules, tenant)
-    newest = None if not held else msgspec.json.decode(held[max(held)], type=PublishedSet)
+    newest = _newest(held)
     documents = configuration.documents
     fingerprint = documents.fingerprint()
     if newest is not None and newest.fingerprint == fingerprint:
@@ -77,6 +77,11 @@ def publish(
     finally:
         writer.close()
     return number
+
+
+def newest_published(topics: Topics, names: TopicNames, tenant: str) -> PublishedSet | None:
+    """The set in force as it was published; None when there is none yet, or not even the topic."""
+    return _newest(_held(topics, names.rules, tenant)) if names.rules in topics.list() else None
 
 
 class RuleSets:
@@ -161,6 +166,11 @@ class RuleSets:
             for old in sorted(self._values)[:-KEPT]:
                 del self._values[old]
                 self._compiled.pop(old, None)
+
+
+def _newest(held: dict[int, bytes]) -> PublishedSet | None:
+    """The set with the greatest number."""
+    return None if not held else msgspec.json.decode(held[max(held)], type=PublishedSet)
 
 
 def _held(topics: Topics, topic: str, tenant: str) -> dict[int, bytes]:

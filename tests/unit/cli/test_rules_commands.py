@@ -189,12 +189,46 @@ def test_an_empty_folder_of_rules_says_so(telltale, project):
 
 @pytest.mark.usefixtures("project")
 def test_publishing_counts_up_only_when_something_changed(telltale, project):
-    """The same files twice are one set; a changed rule is the next."""
-    assert telltale("rules", "publish").out == "Rule set 1 is in force.\n"
-    assert telltale("rules", "publish").out == "Rule set 1 is in force.\n"
+    """The same files twice are one set; a changed rule is the next, and what changed is shown first."""
+    first = telltale("rules", "publish")
+    assert "+ rule vehicle-silent" in first.lines
+    assert first.lines[-1] == "Rule set 1 is in force."
+    assert first.err == "No rule set is in force yet.\n"
+    assert telltale("rules", "publish").out == "Nothing changed: rule set 1 is in force.\n"
     file = project / "rules" / "vehicle-silent.yaml"
     file.write_text(file.read_text().replace("ends: {silent: 30d}", "ends: {silent: 20d}"))
-    assert telltale("rules", "publish").out == "Rule set 2 is in force.\n"
+    said = telltale("rules", "publish", "--yes")
+    assert said.lines == ["~ rule vehicle-silent: ends.silent 30d → 20d", "Rule set 2 is in force."]
+
+
+def test_a_dry_run_publishes_nothing_and_makes_no_bus(telltale, project):
+    """It shows what would change, and leaves everything as it was."""
+    said = telltale("rules", "publish", "--dry-run")
+    assert said.code == 0
+    assert "+ rule complaint" in said.lines
+    assert said.err.endswith("Nothing was published.\n")
+    assert not (project / "state").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_file_renamed_is_a_new_set_that_changes_nothing_else(telltale, project):
+    """Its rule is the same, and that is said."""
+    telltale("rules", "publish")
+    (project / "rules" / "complaint.yaml").rename(project / "rules" / "a-complaint.yaml")
+    said = telltale("rules", "publish")
+    assert said.lines[0] == "~ only the names of files or the order of declarations"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_rule_is_shown_in_plain_words(telltale):
+    """By its name or its file."""
+    for named in ("vehicle-silent", "rules/vehicle-silent.yaml"):
+        said = telltale("rules", "show", named)
+        assert said.code == 0
+        assert said.lines[0] == "vehicle-silent  (rules/vehicle-silent.yaml)"
+        assert "Raised when nothing is heard for 10m of a device that was heard before." in said.lines
+    said = telltale("rules", "show", "vehicle-slient")
+    assert (said.code, said.err) == (2, "There is no rule 'vehicle-slient'. Did you mean 'vehicle-silent'?\n")
 
 
 def test_the_published_set_is_listed_whatever_the_files_say_now(telltale, project):
