@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from flows.cli import scan
-from flows.cli.options import Config, Most, Output, Rows, bus_of, names_of, settings_of
-from flows.cli.show import harmless, rows, say, time_of
+from flows.cli.options import Config, Most, Output, Rows, bus_of, example, names_of, settings_of
+from flows.cli.show import counted, harmless, rows, say, time_of
 from flows.errors import ArgumentWrong, NameUnknown, OffsetAhead, OffsetExpired, TopicMissing
-from flows.fields import did_you_mean
+from flows.hints import did_you_mean
 from flows.topics.port import Message, Topics
 
 app = typer.Typer(help="Look into what could not be handled.", no_args_is_help=True, rich_markup_mode=None)
@@ -21,14 +21,21 @@ _PREVIEW = 60
 _HEADER = "__connect.errors."
 
 
-@app.command("list")
+@app.command(
+    "list", epilog=example("telltale dead-letters list -n 5", "telltale dead-letters list --reason not_json")
+)
 def list_letters(
-    reason: Annotated[str | None, typer.Option("--reason", "-r", help="Only this reason.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", "-r", metavar="REASON", help="Only this reason.")
+    ] = None,
     number: Most = 20,
     output: Rows = Output.table,
     config: Config = None,
 ) -> None:
-    """Show the newest dead letters, oldest first, and how many there are by reason."""
+    """Show the newest dead letters, and the count by reason.
+
+    The place is theirs; from is where the message stood.
+    """
     settings = settings_of(config)
     topic = names_of(settings).dead_letters
     by_reason: Counter[str] = Counter()
@@ -44,15 +51,18 @@ def list_letters(
     rows([_row(message) for message in newest], output, f"No message was refused: {topic!r} is empty.")
     if by_reason and output is Output.table:
         listed = ", ".join(f"{name} {count}" for name, count in by_reason.most_common())
-        say(f"{len(newest)} of {by_reason.total()} dead letters shown; by reason: {listed}.")
+        say(f"{len(newest)} of {counted(by_reason.total(), 'dead letter')} shown; by reason: {listed}.")
 
 
-@app.command()
+@app.command(epilog=example("telltale dead-letters show 0/12 > message.json"))
 def show(
     place: Annotated[str, typer.Argument(metavar="PLACE", help="partition/offset, as the list shows it.")],
     config: Config = None,
 ) -> None:
-    """Print the original bytes of a dead letter on standard output, and the rest on standard error."""
+    """Print the original bytes of a dead letter.
+
+    They go to standard output as they came; where from and why, to standard error.
+    """
     settings = settings_of(config)
     with bus_of(settings) as topics:
         message = _at(topics, names_of(settings).dead_letters, place)

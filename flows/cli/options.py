@@ -33,7 +33,10 @@ class Output(Enum):
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", help="telltale.toml or its folder; else $TELLTALE_CONFIG, else the one here."
+        "--config",
+        "-c",
+        metavar="PATH",
+        help="telltale.toml or its folder; else $TELLTALE_CONFIG, else the one here.",
     ),
 ]
 Rows = Annotated[Output, typer.Option("--output", "-o", help="A table to read, or JSON, one object a line.")]

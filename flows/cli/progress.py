@@ -1,4 +1,4 @@
-"""A bar for long reading of files: on standard error while that is a terminal, gone when it is done, else silent."""
+"""A bar for what takes long, on standard error while that is a terminal; gone when it is done, else silent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 Read = Callable[[int], None]
 
@@ -20,22 +24,41 @@ def progress(paths: Sequence[Path], description: str, shown: bool = True) -> Gen
     if not (shown and sys.stderr.isatty()):
         yield unwatched
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn
 
-    bar = Progress(
+    with _bar(DownloadColumn()) as bar:
+        task = bar.add_task(description, total=_size(paths))
+        yield lambda read: bar.advance(task, read)
+
+
+@contextmanager
+def counting(total: int, description: str) -> Generator[Read]:
+    """Show how many of about so many things are done; call what it yields with how many more are."""
+    if not sys.stderr.isatty():
+        yield unwatched
+        return
+    from rich.progress import TaskProgressColumn
+
+    with _bar(TaskProgressColumn()) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _bar(how_far: ProgressColumn) -> Progress:
+    """A bar on standard error that leaves nothing behind."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        DownloadColumn(),
+        how_far,
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    with bar:
-        task = bar.add_task(description, total=_size(paths))
-        yield lambda read: bar.advance(task, read)
 
 
 def unwatched(read: int) -> None:

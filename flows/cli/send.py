@@ -13,7 +13,7 @@ import typer
 
 from flows.cli.completion import topic_names
 from flows.cli.options import Config, bus_of, names_of, settings_of, topic_named
-from flows.cli.progress import progress
+from flows.cli.progress import Read, progress
 from flows.cli.show import counted, harmless, say
 from flows.errors import ArgumentWrong, DeliveryFailed
 from flows.settings import Settings
@@ -25,7 +25,6 @@ from flows.topics.port import Writer
 _SHOWN = 20
 _POLL_EVERY = 10_000
 _PAUSE_S = 0.05
-_PACKED = (".gz", ".zst")
 
 Numbered = Iterator[tuple[int, bytes]]
 Keyed = Callable[[Any, bytes], tuple[bytes, bytes | None]]
@@ -87,7 +86,8 @@ def send(
             topics.writer(), name, _keyed(names_of(settings), name, stream, key, key_text), rate
         )
         try:
-            sending.all(_lines(file, stream), file, strict)
+            with progress([file], f"to {name}") as read:
+                sending.all(_lines(file, stream, read), file, strict)
         finally:
             sending.close()
     if sending.refused:
@@ -107,30 +107,26 @@ class _Sending:
         """Send each line; of those refused the first are named."""
         from flows.devices.slow_decoder import parse_json
 
-        # How many bytes a packed file unpacks to is not known before.
-        known = [Path("-")] if file.suffix in _PACKED else [file]
         place = "standard input" if str(file) == "-" else str(file)
-        with progress(known, f"to {self._topic}") as read:
-            for number, line in lines:
-                read(len(line) + 1)
-                try:
-                    key, value = self._keyed(parse_json(line), line)
-                    self._pace()
-                    self._writer.write(self._topic, value, key=key)
-                except RecursionError:
-                    self._refuse(f"{place}:{number}: it is nested too deeply")
-                except ValueError as error:
-                    said = str(error).removeprefix("JSON is malformed: ")
-                    self._refuse(f"{place}:{number}: it is not JSON: {said}")
-                except (_Refused, DeliveryFailed) as error:
-                    self._refuse(f"{place}:{number}: {error}")
-                else:
-                    self.sent += 1
-                    if self.sent % _POLL_EVERY == 0:
-                        self._writer.poll()
-                if strict and self.refused:
-                    break
-            self._whole = True
+        for number, line in lines:
+            try:
+                key, value = self._keyed(parse_json(line), line)
+                self._pace()
+                self._writer.write(self._topic, value, key=key)
+            except RecursionError:
+                self._refuse(f"{place}:{number}: it is nested too deeply")
+            except ValueError as error:
+                said = str(error).removeprefix("JSON is malformed: ")
+                self._refuse(f"{place}:{number}: it is not JSON: {said}")
+            except (_Refused, DeliveryFailed) as error:
+                self._refuse(f"{place}:{number}: {error}")
+            else:
+                self.sent += 1
+                if self.sent % _POLL_EVERY == 0:
+                    self._writer.poll()
+            if strict and self.refused:
+                break
+        self._whole = True
 
     def close(self) -> None:
         """Wait until all is delivered, and say how much that was."""
@@ -159,7 +155,7 @@ class _Sending:
             say(harmless(why))
 
 
-def _lines(file: Path, stream: Stream | None) -> Numbered:
+def _lines(file: Path, stream: Stream | None, read: Read) -> Numbered:
     """The lines with their numbers, blank ones left out; a CSV's rows as messages of the stream."""
     if str(file) == "-":
         if sys.stdin.isatty():
@@ -173,7 +169,7 @@ def _lines(file: Path, stream: Stream | None) -> Numbered:
         raise ArgumentWrong(f"{file} is CSV, and the topic is no stream's", mend)
     return (
         (int(number), batch.data[begin:end].strip())
-        for batch in read_batches(file, stream or Stream(name="", topic="", key="", time=""))
+        for batch in read_batches(file, stream or Stream(name="", topic="", key="", time=""), read=read)
         for number, begin, end in zip(
             batch.offsets, [0, *batch.ends[:-1].tolist()], batch.ends.tolist(), strict=True
         )

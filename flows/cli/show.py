@@ -94,8 +94,8 @@ def cut(line: str, stream: TextIO) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 topic`, `3 topics`, `1,200 topics`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`1 topic`, `3 topics`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def pairs(found: Iterable[tuple[str, str]], indent: str = "") -> None:

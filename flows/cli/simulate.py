@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.completion import topic_names
 from flows.cli.options import Config, bus_of, names_of, settings_of, topic_named
-from flows.cli.show import say
+from flows.cli.progress import counting
+from flows.cli.show import counted, say
 from flows.durations import parse_duration
 from flows.errors import ArgumentWrong
 
@@ -30,21 +32,34 @@ _SUFFIXES: dict[str, Compression] = {"none": "", "gz": ".gz", "zst": ".zst"}
 
 def simulate(
     folder: Annotated[
-        Path | None, typer.Option(help="Write an archive into this folder; without it, onto the bus.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write an archive into this folder; without it, onto the bus."),
     ] = None,
-    vehicles: Annotated[int, typer.Option(min=1, help="How many vehicles.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same fleet.")] = 1,
-    duration: Annotated[str, typer.Option(help="How long they drive, e.g. 1h.")] = "1h",
-    interval: Annotated[str, typer.Option(help="Between two readings of one, e.g. 10s.")] = "10s",
+    vehicles: Annotated[int, typer.Option(metavar="N", min=1, help="How many vehicles.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives the same fleet.")] = 1,
+    duration: Annotated[str, typer.Option(metavar="DURATION", help="How long they drive, e.g. 1h.")] = "1h",
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="Between two readings of one, e.g. 10s.")
+    ] = "10s",
     pace: Annotated[
         float | None,
-        typer.Option(help="Onto the bus: 1 is the pace of life, 60 a minute a second; else at once."),
+        typer.Option(
+            metavar="FACTOR", help="Onto the bus: 1 is the pace of life, 60 a minute a second; else at once."
+        ),
     ] = None,
     compress: Annotated[Compress, typer.Option(help="How the archive is packed.")] = Compress.none,
-    stream: Annotated[str, typer.Option(help="Onto the bus: the topic of the readings.")] = "telemetry",
+    stream: Annotated[
+        str,
+        typer.Option(
+            metavar="TOPIC", autocompletion=topic_names, help="Onto the bus: the topic of the readings."
+        ),
+    ] = "telemetry",
     config: Config = None,
 ) -> None:
-    """Simulate a fleet of vehicles in which some go bad, and write down what a perfect watcher would raise."""
+    """Let a simulated fleet drive, in which some go bad.
+
+    The same seed gives the same fleet. Beside an archive stands what a perfect watcher would raise.
+    """
     import time
 
     from flows.simulator.archive import write_archive
@@ -61,7 +76,8 @@ def simulate(
     plan = Plan(start=start, vehicles=vehicles, seed=seed, duration=length, interval=step)
     truths = expected(plan, mode_of(pace))
     if folder is not None:
-        count = write_archive(plan, folder, _SUFFIXES[compress.value])
+        with counting(vehicles * plan.steps, f"to {folder}") as watch:
+            count = write_archive(plan, folder, _SUFFIXES[compress.value], watch=watch)
         where = str(folder)
     else:
         settings = settings_of(config)
@@ -73,12 +89,21 @@ def simulate(
             )
             writer = topics.writer()
             try:
-                count = send(plan, writer, places, pace=pace, clock=time.monotonic, sleep=time.sleep)
+                with counting(vehicles * plan.steps, f"to {telemetry}") as watch:
+                    count = send(
+                        plan,
+                        writer,
+                        places,
+                        pace=pace,
+                        clock=time.monotonic,
+                        sleep=time.sleep,
+                        watch=watch,
+                    )
             finally:
                 writer.close()
         where = f"the topic {telemetry}"
-    print(f"{count} messages of {vehicles} vehicles written to {where}.")
-    say(f"A perfect watcher makes {len(truths.alarms)} alarms of them.")
+    print(f"{counted(count, 'message')} of {counted(vehicles, 'vehicle')} written to {where}.")
+    say(f"A perfect watcher makes {counted(len(truths.alarms), 'alarm')} of them.")
 
 
 def _duration(text: str, option: str) -> int:

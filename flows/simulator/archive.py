@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,8 @@ from flows.simulator.records import Record, events, identities, things
 from flows.simulator.simulate import simulate
 from flows.simulator.truths import Mode, Truths
 
+_TOLD_EVERY = 10_000
+
 Compression = Literal["", ".gz", ".zst"]
 
 
@@ -26,12 +28,19 @@ class Answer(msgspec.Struct, frozen=True):
     truths: Truths
 
 
-def write_archive(plan: Plan, folder: Path, compression: Compression = "", mode: Mode = "at_once") -> int:
+def write_archive(
+    plan: Plan,
+    folder: Path,
+    compression: Compression = "",
+    mode: Mode = "at_once",
+    watch: Callable[[int], None] | None = None,
+) -> int:
     """Write the plan into a folder and return how many messages there are.
 
     `telemetry.jsonl` + compression holds the values as they are sent, garbage too; `things.jsonl` and
     `identity.jsonl` hold `{"key":…,"value":…}`, `events.jsonl` CloudEvents, `truths.json` an `Answer` for
-    `mode`. Raises PlanWrong, ArchiveUnwritable, ZstandardMissing.
+    `mode`; `watch` is told now and then how many more messages were written.
+    Raises PlanWrong, ArchiveUnwritable, ZstandardMissing.
     """
     answer = Answer(plan, expected(plan, mode))
     try:
@@ -47,6 +56,8 @@ def write_archive(plan: Plan, folder: Path, compression: Compression = "", mode:
     with ArchiveWriter(folder / f"telemetry.jsonl{compression}") as writer:
         for sent in simulate(plan):
             writer.write(sent.value)
+            if watch is not None and writer.lines % _TOLD_EVERY == 0:
+                watch(_TOLD_EVERY)
         return writer.lines
 
 

@@ -45,10 +45,12 @@ def send(
     pace: float | None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    watch: Callable[[int], None] | None = None,
 ) -> int:
     """Write the plan's things, identities, events and messages, and return how many messages there were.
 
-    `pace` multiplies time, 1 is life, None sends all at once; `clock` and `sleep` are in seconds. The bus
+    `pace` multiplies time, 1 is life, None sends all at once; `clock` and `sleep` are in seconds;
+    `watch` is told now and then how many more were sent. The bus
     gives the append times, so the truths hold when `plan.start` is `start_for` the moment this begins. Raises
     PlanWrong, DeliveryFailed.
     """
@@ -75,5 +77,7 @@ def send(
         count += 1
         if count % _POLL_EVERY == 0:
             writer.poll()
+            if watch is not None:
+                watch(_POLL_EVERY)
     writer.flush()
     return count
