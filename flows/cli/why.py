@@ -1,21 +1,30 @@
-"""`telltale why`: why something was done, and why something was not, from decisions and outcomes."""
+"""`telltale why`: why something was done, and why something was not.
+
+From decisions and outcomes; or, for a device (`why_device.py`), by running the rule over its readings once more.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.cli import scan
-from flows.cli.options import Config, Output, Rows, bus_of, names_of, settings_of
+from flows.cli.options import Config, Output, Rows, bus_of, example, names_of, settings_of
 from flows.cli.show import harmless, pairs, say, time_of, value_of
 from flows.customers.why import ActionTold, CheckTold, Why, why_customer, why_id
 from flows.errors import ArgumentWrong
-from flows.fields import did_you_mean
+from flows.hints import did_you_mean
 from flows.schema import Alarm, Decision, encode
+from flows.settings import Settings
 from flows.topics.names import TopicNames
 from flows.topics.port import Topics
 
+EXAMPLE = example(
+    "telltale why --customer c-17",
+    "telltale why --device veh-17 --rule engine-overheating --at '2026-03-01 08:02'",
+)
 _TIMES = ("valid_until", "now")
 
 
@@ -24,16 +33,99 @@ def why(
         str | None, typer.Argument(metavar="[ID]", help="Of a decision, an alarm, an episode or an action.")
     ] = None,
     customer: Annotated[str | None, typer.Option(help="All decisions of this customer.")] = None,
-    rule: Annotated[str | None, typer.Option(help="With --customer: only of this rule.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Run --rule over this device's readings, and say how far it was.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="With --customer: only of this rule. With --device: this rule.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Up to 2026-03-01T08:02:00Z (UTC), ms or -10m; else the last reading."
+        ),
+    ] = None,
+    archive: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Readings from here, JSONL or CSV; repeatable. Else from the topic."
+        ),
+    ] = None,
+    things: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --archive: what rules read as device.<name>.")
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Show so many readings with news, not 20."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Look back so far, as 6h, and show it all.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every reading.")] = False,
     output: Rows = Output.table,
     config: Config = None,
 ) -> None:
-    """Tell why something was done or not: the checks with the values they saw, the actions, what became of them."""
-    if (id is None) == (customer is None):
-        raise ArgumentWrong(
-            "Either an ID or --customer is needed", "For example `telltale why --customer C`."
-        )
+    """Tell why something was done or not: the checks with the values they saw, the actions, what became of them.
+
+    With --device and --rule: why a rule was raised for a device, or what was still missing, reading by reading.
+    """
+    given = {
+        "--at": at, "--archive": archive, "--things": things, "--last": last, "--since": since,
+        "--all": everything or None,
+    }  # fmt: skip
+    _go_together(id, customer, device, rule, [name for name, value in given.items() if value is not None])
     settings = settings_of(config)
+    if device is not None:
+        from flows.cli.why_device import Asked, why_device
+
+        asked = Asked(
+            device=device,
+            rule=rule or "",
+            at=at,
+            archives=tuple(archive or ()),
+            things=things,
+            last=last,
+            since=since,
+            every=everything,
+            output=output,
+        )
+        why_device(asked, settings)
+        return
+    _why_decided(id, customer, rule, output, settings)
+
+
+def _go_together(
+    id_: str | None, customer: str | None, device: str | None, rule: str | None, more: list[str]
+) -> None:
+    """Refuse what cannot be asked at once; raises ArgumentWrong."""
+    asked = [
+        name
+        for name, value in (("ID", id_), ("--customer", customer), ("--device", device))
+        if value is not None
+    ]
+    wanted = "`telltale why --device D --rule R --at T`"
+    if not asked:
+        if more:
+            raise ArgumentWrong(f"{more[0]} goes with --device", f"For example {wanted}.")
+        raise ArgumentWrong(
+            "Either an ID, --customer or --device is needed",
+            f"For example `telltale why --customer C`, or {wanted}.",
+        )
+    if len(asked) > 1:
+        raise ArgumentWrong(f"{asked[0]} and {asked[1]} do not go together", "Ask for one of them.")
+    if device is None and more:
+        raise ArgumentWrong(f"{more[0]} goes with --device, not with {asked[0]}", f"For example {wanted}.")
+    if device is not None and rule is None:
+        raise ArgumentWrong("Which rule is meant must be said", f"For example {wanted}.")
+    if "--last" in more and ("--all" in more or "--since" in more):
+        other = "--all" if "--all" in more else "--since"
+        raise ArgumentWrong(f"--last and {other} do not go together", "Give one of them.")
+
+
+def _why_decided(
+    id: str | None, customer: str | None, rule: str | None, output: Output, settings: Settings
+) -> None:
+    """What decisions and outcomes tell."""
     names = names_of(settings)
     with bus_of(settings) as topics:
         decisions = list(scan.values(topics, names.decisions, Decision))
