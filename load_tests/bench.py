@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from load_tests import latency, legs, memory, restart, rules
+from load_tests import backtest, latency, legs, memory, restart, rules
 from load_tests.bus import Bus, open_bus
 from load_tests.case import Case
 from load_tests.failures import LoadTestFailed, NoSuchLeg
@@ -19,7 +19,7 @@ from load_tests.load import Load, Messages, make_load, make_readings, with_garba
 from load_tests.report import Report
 
 _GARBAGE_SHARE = 0.01
-INTERLEAVED = ("ceiling", "ours", "naive", "ours_garbage")
+INTERLEAVED = ("ceiling", "ours", "backtest", "naive", "ours_garbage")
 ONCE = ("rules", "memory", "restart", "latency")
 _NOT_ON_SQLITE = ("naive",)
 
@@ -78,6 +78,7 @@ class Bench:
         return {
             "ceiling": lambda: legs.run_ceiling(ground, load),
             "ours": lambda: legs.run_ours(ground, load),
+            "backtest": lambda: backtest.run_backtest(ground, load),
             "naive": lambda: legs.run_naive(ground, short),
             "ours_garbage": lambda: legs.run_ours(ground, dirty, "garbage", dead),
         }

@@ -83,7 +83,7 @@ _RATIOS = (
 
 
 def figures_of(rounds: Sequence[Round], legs: Sequence[str]) -> list[Figure]:
-    """Rates, CPU and ratios; a ratio is of two legs of one round."""
+    """Rates, CPU and ratios, of two legs of one round; that of the backtest is of readings per second of CPU."""
     found: list[Figure] = []
     for leg in legs:
         right = [measured for one in rounds if (measured := one.right(leg))]
@@ -94,4 +94,10 @@ def figures_of(rounds: Sequence[Round], legs: Sequence[str]) -> list[Figure]:
     for leg, other, bar, aim in _RATIOS:
         ratios = [a.rate / b.rate for one in rounds if (a := one.right(leg)) and (b := one.right(other))]
         found += figure(f"{leg} ÷ {other}", "×", ratios, more=True, bar=bar, aim=aim)
+    per_core = [
+        b.cpu_per_million / a.cpu_per_million
+        for one in rounds
+        if (a := one.right("backtest")) and (b := one.right("ours"))
+    ]
+    found += figure("backtest ÷ ours, per core", "×", per_core, more=True, bar=0.5)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from load_tests.figures import Figure, Round, figures_of, valid_rounds
 from load_tests.latency import is_flat
 from load_tests.legs import Measured
@@ -64,3 +66,12 @@ def test_a_lag_that_grows_is_not_flat() -> None:
     assert is_flat([30, 80, 35, 400, 32, 90, 31, 85, 300])
     assert not is_flat([30, 40, 35, 500, 900, 1200, 2000, 2500, 3000])
     assert not is_flat([])
+
+
+def test_the_backtest_is_compared_by_its_processor() -> None:
+    """It is one process and the flow are two, so its ratio is of readings per second of CPU, and half is enough."""
+    flow = msgspec.structs.replace(measured(400_000), cpu_s=4.0)
+    one = Round(measured={"ours": flow, "backtest": msgspec.structs.replace(measured(100_000), cpu_s=5.0)})
+    ratio = by_name(figures_of([one], ["ours", "backtest"]))["backtest ÷ ours, per core"]
+    assert ratio.median == 0.8
+    assert ratio.reaches(ratio.bar) is True
