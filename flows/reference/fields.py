@@ -70,7 +70,7 @@ def _type(schema: Schema) -> str:  # noqa: PLR0911 - one return a kind of value
         return " or ".join(_TYPES[each] for each in several if each != "null")
     named = schema.get("additionalProperties")
     if kinds == "object" and isinstance(named, dict):
-        return "mapping of names of your own"
+        return "mapping by name"
     if kinds == "integer" and "maximum" in schema:
         return f"{schema['minimum']} to {schema['maximum']}"
-    return _TYPES.get(kinds, "")
+    return _TYPES.get(kinds, "list or mapping")

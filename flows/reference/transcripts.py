@@ -1,12 +1,14 @@
 """What commands print, run in a folder of their own: the starter's files, and beside them readings of a small fleet.
 
-`changed` in it is a copy of those files in which one rule waits for six readings instead of ten.
+`changed` in it is a copy of those files in which one rule waits for six readings instead of ten, `pumps.csv` a table of
+another kind with a broken cell, and `pumps` a folder with what `telltale streams infer` proposes for it.
 """
 
 from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Iterator
 from contextlib import chdir, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -26,9 +28,14 @@ _MINUTE = 60_000
 def made(*words: str) -> str:
     """A command and what it prints on standard output; raises what it raises."""
     line = " ".join(words)
-    with chdir(_folder().name), redirect_stdout(StringIO()) as printed:
+    return f"{block('console', line)}\n\n{block('text', _said(Path(_folder().name), line))}"
+
+
+def _said(folder: Path, line: str) -> str:
+    """What a command prints when it is typed in a folder."""
+    with chdir(folder), redirect_stdout(StringIO()) as printed:
         app(shlex.split(line)[1:], prog_name="telltale", standalone_mode=False)
-    return f"{block('console', line)}\n\n{block('text', printed.getvalue())}"
+    return printed.getvalue()
 
 
 @cache
@@ -41,4 +48,20 @@ def _folder() -> TemporaryDirectory[str]:
     rule = root / "changed" / "rules" / "engine-overheating.yaml"
     rule.write_text(rule.read_text(encoding="utf-8").replace("run: 10 ", "run: 6 "), encoding="utf-8")
     write_archive(Plan(start=_START, vehicles=40, seed=1, duration=30 * _MINUTE), root / "fleet")
+    (root / "pumps.csv").write_text("\n".join(_rows()) + "\n", encoding="utf-8")
+    (root / "pumps" / "rules").mkdir(parents=True)
+    (root / "pumps" / "telltale.toml").touch()
+    proposed = _said(root, "telltale streams infer pumps.csv")
+    (root / "pumps" / "streams.yaml").write_text(proposed, encoding="utf-8")
     return folder
+
+
+def _rows() -> Iterator[str]:
+    """Three pumps, a row a minute each; one cell is empty and one is no number."""
+    yield "read at,pump,pressure,valve,strokes"
+    for minute in range(30):
+        for pump in range(3):
+            pressure = f"{4.2 + pump / 10 + minute % 7 / 20:.2f}"
+            shown = {(7, 1): "", (11, 2): "ERR"}.get((minute, pump), pressure)
+            valve = "closed" if minute % 10 == 9 else "open"
+            yield f"2026-03-01 08:{minute:02}:00,p-{pump},{shown},{valve},{1000 + minute * 12}"

@@ -7,9 +7,10 @@ there and a shard that resumes finds the set that its snapshot names; the oldest
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from flows.errors import RuleSetMissing, RuleSetTooBig
 from flows.rules.load import Configuration, Documents, compile_documents
@@ -23,16 +24,16 @@ _BATCH = 100
 
 
 class PublishedSet(msgspec.Struct, frozen=True, kw_only=True):
-    """The value of a message on `rules`; `at` is wall clock (ms), `rules` is by file name, all else plain data."""
+    """A whole checked rule set: the value of a message on `rules`, under the key `tenant/number`."""
 
-    number: int
-    tenant: str
-    fingerprint: str
-    at: int
-    streams: dict[str, Any]
-    rules: dict[str, Any]
-    purposes: dict[str, Any]
-    profile: dict[str, Any]
+    number: Annotated[int, Meta(description="Of the set, from 1; the greatest is in force.")]
+    tenant: Annotated[str, Meta(description="Whose it is, as `tenant` of the settings says.")]
+    fingerprint: Annotated[str, Meta(description="Of what its files say, whatever their layout.")]
+    at: Annotated[int, Meta(description="Wall clock of the publishing.")]
+    streams: Annotated[dict[str, Any], Meta(description="What `streams.yaml` says, as plain data.")]
+    rules: Annotated[dict[str, Any], Meta(description="What each rule's file says, by its name.")]
+    purposes: Annotated[dict[str, Any], Meta(description="What `purposes.yaml` says.")]
+    profile: Annotated[dict[str, Any], Meta(description="What `profile.yaml` says.")]
 
     def documents(self) -> Documents:
         """What was published, to be compiled again."""

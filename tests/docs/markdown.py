@@ -10,6 +10,7 @@ import msgspec
 
 _LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 _CODE = re.compile(r"`([^`]+)`")
+_MADE = re.compile(r"^<!-- made: .*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -20,10 +21,11 @@ class Block(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-def blocks(document: Path) -> Iterator[Block]:
-    """All fenced blocks, in order."""
+def blocks(document: Path, *, made: bool = True) -> Iterator[Block]:
+    """All fenced blocks, in order; those of parts that are `made` of the code can be left out."""
+    text = document.read_text(encoding="utf-8")
     heading, language, inside = "", "", None
-    for line in document.read_text(encoding="utf-8").splitlines():
+    for line in (text if made else _MADE.sub("", text)).splitlines():
         if inside is None and line.startswith("```"):
             language, inside = line.removeprefix("```"), []
         elif inside is None and line.startswith("#"):

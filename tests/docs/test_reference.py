@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from flows import schema
+from flows.message_schemas import messages
 from flows.reference.commands import examples, walk
 from flows.reference.pages import pages, rendered
 from flows.reference.types import described
@@ -80,6 +80,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_are_run_where_they_are_shown(page: Path) -> None:
+    """What a page tells to type stands in a made part, which runs it, or the page has a test that types it."""
+    typed = [block for block in blocks(page, made=False) if block.language == "console"]
+    assert not typed or (ROOT / "tests" / "docs" / f"test_pages_{page.stem}.py").exists()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_block_says_what_it_is(document: Path) -> None:
     """A block has a language that some test here reads or that needs none; a diagram begins as one."""
@@ -88,9 +95,7 @@ def test_every_block_says_what_it_is(document: Path) -> None:
         assert block.language != "mermaid" or block.lines[0].split()[0] in DIAGRAMS
 
 
-@pytest.mark.parametrize("kind", [Settings, *(getattr(schema, name) for name in (
-    "Alarm", "Account", "Identity", "Event", "Decision", "Outcome", "CloudEvent", "Profile", "DeadLetter",
-))])  # fmt: skip
+@pytest.mark.parametrize("kind", [Settings, *messages()])
 def test_every_field_says_what_it_means(kind: type[msgspec.Struct]) -> None:
     """No setting and no field of a message stands in its table without a meaning."""
     for struct in structs(kind):
@@ -110,11 +115,11 @@ def test_every_command_ends_its_help_with_an_example() -> None:
 
 
 def test_every_example_can_be_typed() -> None:
-    """Each is one command, or several joined by pipes, with arguments that they take."""
+    """Each is one command, or several joined by pipes, with arguments that they take, and perhaps into a file."""
     known = {path: (command, context) for _, command, path, context in walk()}
     for path, (command, _) in known.items():
         for line in examples(command):
-            words = shlex.split(line, comments=True)
+            words = shlex.split(line.partition(" > ")[0], comments=True)
             for part in "\0".join(words).split("\0|\0"):
                 given = part.split("\0")
                 if given[0] == "telltale":
