@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
-from flows.cli.backtest_input import remark, rules_against, rules_named, stream_named, time_given
+from flows.cli.backtest_input import (
+    remark,
+    rules_against,
+    rules_named,
+    steps_against,
+    stream_named,
+    time_given,
+)
 from flows.cli.options import Config, example, settings_of
 from flows.cli.progress import Read, progress, unwatched
 from flows.cli.show import say, time_of
@@ -90,6 +97,7 @@ def backtest(
     """
     from flows.backtest.archive import Backtest, Period, watching
     from flows.backtest.things import read_things
+    from flows.steps import load_steps
 
     apart = parse_duration(within)
     if apart is None:
@@ -107,7 +115,10 @@ def backtest(
     # The tenant is a part of every id, so both sides have the same.
     sets = [watching(each.rule_set(settings.tenant), name, named) for each in both]
     remark(found, sets[0], name, known, named)
-    sides = [Backtest(each, name, known, period) for each in sets]
+    steps = [load_steps(settings), steps_against(against, settings)]
+    sides = [
+        Backtest(each, name, known, period, own) for each, own in zip(sets, steps[: len(sets)], strict=True)
+    ]
     playing = _Playing(archives, sets, sides, name)
     wanted = _Wanted(json=json, everything=everything, within=apart)
     if (playing.alone if against is None else playing.beside)(wanted) and exit_code:
@@ -234,6 +245,4 @@ def _batches(archives: Sequence[Path], stream: Stream, read: Read) -> Iterator[R
     from flows.archives.batches import read_batches
 
     for path in archives:
-        for batch in read_batches(path, stream):
-            read(len(batch.data))
-            yield batch
+        yield from read_batches(path, stream, read=read)
