@@ -34,7 +34,10 @@ class Lines:
         self._widths: list[int] = []
 
     def print(self, found: Iterable[Message]) -> int:
-        """Print each and return how many there were."""
+        """Print each and return how many there were; those of a list are aligned with each other from the first."""
+        if isinstance(found, list) and not self._as_json:
+            for message in found:
+                self._widen(self._told(message))
         count = 0
         for message in found:
             print(self._json(message) if self._as_json else self._line(message), flush=True)
@@ -53,16 +56,24 @@ class Lines:
         return encode(shown).decode()
 
     def _line(self, message: Message) -> str:
+        cells = self._told(message)
+        self._widen(cells)
+        aligned = [cell.ljust(width) for cell, width in zip(cells[:-1], self._widths, strict=False)]
+        return cut("  ".join([*aligned, cells[-1]]).rstrip(), sys.stdout)
+
+    def _told(self, message: Message) -> list[str]:
+        """The cells of a message, printable; of one that is not of its topic's kind, key and value."""
         try:
             cells = self._cells(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             cells = _plain(message)
-        *columns, last = (harmless(cell) for cell in cells)
-        self._widths += [0] * (len(columns) - len(self._widths))
-        for place, cell in enumerate(columns):
+        return [harmless(cell) for cell in cells]
+
+    def _widen(self, cells: Cells) -> None:
+        """Make room for all cells but the last."""
+        self._widths += [0] * (len(cells) - 1 - len(self._widths))
+        for place, cell in enumerate(cells[:-1]):
             self._widths[place] = max(self._widths[place], min(_WIDEST, len(cell)))
-        aligned = [cell.ljust(width) for cell, width in zip(columns, self._widths, strict=False)]
-        return cut("  ".join([*aligned, last]).rstrip(), sys.stdout)
 
 
 def _as_json(value: bytes | None) -> object:

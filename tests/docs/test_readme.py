@@ -30,7 +30,7 @@ SAYS = {
     "telltale rules test": r"\b\d+ tests passed",
     "telltale simulate --vehicles 200 --duration 30m": r"messages of 200 vehicles written to the topic \S*telemetry",
     "telltale topics lag": "telltale-outbox",
-    "telltale topics tail alarms -n 3": '(.*"transition":){3}',
+    "telltale topics tail alarms -n 3": "(.*(raised|escalated|cleared).* veh-){3}",
     "ls outbox/notify": r"\.txt",
     "telltale dead-letters list -n 5": "5 of .* dead letters shown; by reason: future",
     "telltale why --customer c-7d7e925c7522": "raised: acted: open_case, notify.* escalated: not done: too late",

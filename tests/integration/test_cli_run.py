@@ -39,7 +39,7 @@ class Running:
 
     def await_start(self) -> list[psutil.Process]:
         """Read up to the line that says what runs, and return the children."""
-        for line in self.process.stderr:
+        while line := self.process.stderr.readline():
             self.said.append(line)
             if line.startswith("Running "):
                 break
@@ -86,9 +86,20 @@ def test_a_signal_stops_everything_cleanly(started, number, code):
     assert left == code
     assert said.splitlines() == [
         "Rule set 1 is in force.",
-        "Running devices, customers, outbox. Ctrl-C stops.",
+        "Running devices, customers, outbox. Saved files count at once. Ctrl-C stops.",
         "Stopped.",
     ]
+    assert gone(children)
+
+
+def test_a_rule_that_is_saved_counts_at_once(started, folder):
+    """While all goes on: the new set is published, and told with the rule that changed."""
+    children = started.await_start()
+    rule = folder / "rules" / "engine-overheating.yaml"
+    rule.write_text(rule.read_text().replace("coolant_c >= 118", "coolant_c >= 117"))
+    assert started.process.stderr.readline() == "Rule set 2 is in force: rule engine-overheating changed.\n"
+    started.process.send_signal(signal.SIGTERM)
+    assert started.end()[0] == 0
     assert gone(children)
 
 

@@ -286,3 +286,16 @@ def test_lines_that_follow_stay_aligned(capsys):
     assert lines.print(Message("p.telemetry", 0, 1, key, b"1", (), AT) for key in keys) == 2
     first, second = capsys.readouterr().out.splitlines()
     assert len(first) == len(second)
+
+
+def test_a_list_is_aligned_from_its_first_line(capsys):
+    """However short the first is; one that is not of its topic's kind does not spoil it."""
+    keys = (b"k", b"long-key")
+    Lines(NAMES, "p.telemetry", False).print(
+        [Message("p.telemetry", 0, 1, key, b"1", (), AT) for key in keys]
+    )
+    first, second = capsys.readouterr().out.splitlines()
+    assert len(first) == len(second)
+    mixed = [Message("p.alarms", 0, 1, b"k", value, (), AT) for value in (encode(ALARM), b"garbage")]
+    Lines(NAMES, "p.alarms", False).print(mixed)
+    assert capsys.readouterr().out.splitlines()[1].split() == ["2026-03-01", "08:02:20", "k", "garbage"]
