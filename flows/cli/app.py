@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import backtest, dead_letters, demo, rules, run, settings, simulate, topics, why
+from flows.cli import (
+    backtest,
+    check,
+    dead_letters,
+    demo,
+    rules,
+    run,
+    schema,
+    settings,
+    simulate,
+    streams,
+    topics,
+    why,
+)
+from flows.cli.options import example
 
 
 def _version(wanted: bool) -> None:
@@ -21,7 +35,8 @@ def _version(wanted: bool) -> None:
 app = typer.Typer(
     help="Watches what every device says, knows whose it is, and sees to it that something sensible happens.",
     no_args_is_help=True,
-    add_completion=False,
+    # --install-completion and --show-completion: commands, options, and names of topics, rules and streams.
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,12 +52,24 @@ def telltale(
     """Watches what every device says, knows whose it is, and sees to it that something sensible happens."""
 
 
-app.command()(demo.demo)
-app.command()(run.run)
+app.command(short_help="Show the whole loop on a simulated fleet.", epilog=example("telltale demo"))(
+    demo.demo
+)
+app.command(epilog=example("telltale run --all", "telltale run devices"))(run.run)
+app.command(epilog=check.EXAMPLE)(check.check)
 app.add_typer(rules.app, name="rules")
-app.command(epilog=backtest.EXAMPLE)(backtest.backtest)
-app.command()(simulate.simulate)
-app.command()(why.why)
+app.command(short_help="Run the rules over archives, in event time.", epilog=backtest.EXAMPLE)(
+    backtest.backtest
+)
+app.command(
+    epilog=example(
+        "telltale simulate --vehicles 200 --duration 30m",
+        "telltale simulate --folder fleet --compress zst --seed 7",
+    )
+)(simulate.simulate)
+app.command(short_help="Tell why something was done, or was not.", epilog=why.EXAMPLE)(why.why)
 app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
+app.add_typer(streams.app, name="streams")
+app.command(epilog=schema.EXAMPLE)(schema.schema)
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -68,8 +68,9 @@ def _between(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
 
 def _parts(old: object, new: object, path: str = "") -> Iterator[str]:
     """The parts that differ, each by its path, with both values where they are short; of lists only that they do."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        yield from _of_mappings(cast("Mapping[str, object]", old), cast("Mapping[str, object]", new), path)
+    before, after = _mapping(old), _mapping(new)
+    if before is not None and after is not None:
+        yield from _of_mappings(before, after, path)
         return
     yield f"{path} {_told(old)} → {_told(new)}".strip() if _short(old) and _short(new) else path
 
@@ -86,6 +87,10 @@ def _of_mappings(old: Mapping[str, object], new: Mapping[str, object], path: str
             yield from _parts(old[name], new[name], below)
     if list(old) != list(new) and old.keys() == new.keys():
         yield f"the order of {path or 'its fields'}"
+
+
+def _mapping(part: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", part) if isinstance(part, dict) else None
 
 
 def _same(old: object, new: object) -> bool:

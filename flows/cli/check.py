@@ -1,0 +1,82 @@
+"""`telltale check`: reads every file of a configuration against every other, and says what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from flows.cli.options import Config, Output, Rows, example, settings_file, settings_of
+from flows.cli.rule_folder import counted
+from flows.cli.show import rows, say
+from flows.errors import RulesWrong, StepsUnreadable
+from flows.rules.load import Configuration, load_configuration
+from flows.settings import Settings
+
+EXAMPLE = example("telltale check", "telltale check --config DIR")
+
+
+def check(output: Rows = Output.table, config: Config = None) -> None:
+    """Check settings, streams, events, rules, purposes, profile and steps, with all that they say of each other.
+
+    Every mistake of every file is shown at once. What is right, but looks forgotten, is remarked on.
+    """
+    from flows.steps import NO_STEPS, load_steps
+
+    settings = settings_of(config)
+    found, steps, wrong = None, NO_STEPS, 0
+    try:
+        found = load_configuration(settings)
+    except RulesWrong as error:
+        say(str(error))
+        wrong += 1
+    try:
+        steps = load_steps(settings)
+    except StepsUnreadable as error:
+        say(str(error))
+        wrong += 1
+    if found is None or wrong:
+        raise typer.Exit(2)
+    rows(_table(settings, settings_file(config), found, steps.defined()), output, "")
+    for remark in remarks(found):
+        say(remark)
+
+
+def _table(
+    settings: Settings, file: Path, found: Configuration, points: tuple[str, ...]
+) -> list[dict[str, str]]:
+    """What was checked: a row a file."""
+    fields = sum(len(stream.fields) for stream in found.streams.values())
+    tests = sum(len(rule.tests) for rule in found.rules)
+    table = [
+        ("settings", str(file) if file.exists() else "(none)", f"bus {settings.topics.bus}"),
+        ("streams", settings.streams, f"{counted(len(found.streams), 'stream')}, {counted(fields, 'field')}"),
+        ("events", settings.streams, counted(len(found.events), "event") if found.events else "not declared"),
+        ("rules", settings.rules, f"{counted(len(found.rules), 'rule')}, {counted(tests, 'test')}"),
+        ("purposes", settings.purposes, counted(len(found.purposes), "purpose")),
+        ("profile", settings.profile, counted(len(found.profile), "value")),
+    ]
+    if settings.steps:
+        table.append(("steps", settings.steps, ", ".join(points)))
+    return [{"what": what, "file": name, "holds": holds} for what, name, holds in table]
+
+
+def remarks(found: Configuration) -> Iterator[str]:
+    """What is no mistake, but may be forgotten."""
+    untested = [rule.name for rule in found.rules if not rule.tests]
+    if untested:
+        yield f"Rules without tests: {', '.join(untested)}."
+    watched = {rule.stream for rule in found.rules}
+    unwatched = [name for name in found.streams if name not in watched]
+    if unwatched:
+        yield f"Streams that no rule watches: {', '.join(unwatched)}."
+    used = {entry.purpose for rule in found.rules for entries in rule.do.values() for entry in entries}
+    unused = [name for name in found.purposes if name not in used]
+    if unused:
+        yield f"Purposes that no action has: {', '.join(unused)}."
+    asked = {rule.event for rule in found.rules}
+    asked |= {aggregate.source.removeprefix("event:") for aggregate in found.profile}
+    forgotten = [name for name in found.events if name not in asked]
+    if forgotten:
+        yield f"Events that no rule and no value of the profile uses: {', '.join(forgotten)}."
