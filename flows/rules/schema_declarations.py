@@ -21,6 +21,9 @@ from flows.streams import FieldType, Shape, TimeUnit
 
 _TYPES: tuple[str, ...] = get_args(FieldType)
 _UNITS: tuple[str, ...] = get_args(TimeUnit)
+_PLAIN = ("type", "unit", "range", "values")
+_IN_EVENTS = (*_PLAIN, "from", "scale", "offset")
+_IN_READINGS = (*_IN_EVENTS, "derived")
 _SHAPES: tuple[str, ...] = get_args(Shape)
 
 
@@ -95,7 +98,8 @@ def _stream() -> Schema:
     )
     narrow: Schema = {
         "if": {"properties": {"shape": {"const": "narrow"}}, "required": ["shape"]},
-        "then": {"required": ["metric", "value"]},
+        "then": {"required": ["metric", "value"], "properties": {"position": False}},
+        "else": {"properties": {"metric": False, "value": False}},
     }
     return mapping(
         "One kind of reading.",
@@ -112,9 +116,9 @@ def _stream() -> Schema:
             "position": position,
             "lateness": duration("How long a window waits for late readings. Default 0s."),
             "max_ahead": duration("A clock further ahead than this is not believed. Default 5m."),
-            "fields": named("The measurements by name.", _field(derived=True)),
+            "fields": named("The measurements by name.", _field(_IN_READINGS)),
             "attributes": named(
-                "What the topic `things` says of a device, read as device.<name>.", _field(derived=False)
+                "What the topic `things` says of a device, read as device.<name>.", _field(_PLAIN)
             ),
             "things": text("The topic of the attributes. Default things."),
         },
@@ -133,15 +137,16 @@ def _event() -> Schema:
                 "Where in its data an identifier stands, by kind; the first it carries is its subject if it "
                 "names none.",
                 text("The dotted path of the identifier."),
+                None,
             ),
-            "fields": named("The fields of its data by name.", _field(derived=False)),
+            "fields": named("The fields of its data by name.", _field(_IN_EVENTS)),
         },
     )
     event["type"] = ["object", "null"]
     return event
 
 
-def _field(*, derived: bool) -> Schema:
+def _field(known: tuple[str, ...]) -> Schema:
     """One measurement, attribute or field of an event."""
     bound: Schema = {"type": ["number", "null"]}
     fields: dict[str, Schema] = {
@@ -157,15 +162,14 @@ def _field(*, derived: bool) -> Schema:
         "from": text("Where it stands in a message, if not under its name. A dotted path."),
         "scale": number("The value is what was read × scale + offset. Default 1."),
         "offset": number("Added after the scale. Default 0."),
-    }
-    if derived:
-        fields["derived"] = {
+        "derived": {
             "type": "boolean",
             "description": "It is in no message: a step of your own fills it.",
-        }
+        },
+    }
     enum: Schema = {
         "if": {"properties": {"type": {"const": "enum"}}, "required": ["type"]},
         "then": {"required": ["values"]},
-        "else": {"not": {"required": ["values"]}},
+        "else": {"properties": {"values": False}},
     }
-    return mapping("One measurement.", fields, ["type"], **enum)
+    return mapping("One measurement.", {word: fields[word] for word in known}, ["type"], **enum)

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from flows.documents import Mistakes, locate
 from flows.rules.json_schema import KINDS, schema_of
+from flows.rules.load import Documents, compile_documents
 from flows.rules.reader import read_rule
 from tests.unit.rules.drawn import RULES
 from tests.unit.rules.mistakes import surroundings
@@ -30,7 +31,6 @@ STREAMS: dict[str, Any] = {
             "shape": "narrow",
             "metric": "name",
             "value": "value",
-            "position": {"latitude": "gps.lat", "longitude": "gps.lon"},
             "fields": {
                 "coolant_c": {
                     "type": "float",
@@ -39,16 +39,27 @@ STREAMS: dict[str, Any] = {
                     "offset": -40,
                     "range": [-60, None],
                 },
-                "power_kw": {"type": "float", "derived": True},
                 "mil": {"type": "enum", "values": ["off", "on"]},
             },
-        }
+        },
+        "tram": {
+            "topic": "trams",
+            "key": "head.id",
+            "time": "head.at",
+            "lateness": "30s",
+            "max_ahead": "5m",
+            "position": {"latitude": "gps.lat", "longitude": "gps.lon"},
+            "fields": {"power_kw": {"type": "float", "derived": True}, "open": {"type": "bool"}},
+            "attributes": {"hot_c": {"type": "float", "unit": "°C", "range": [0, 200]}},
+            "things": "trams-known",
+        },
     },
     "events": {
+        "order.shipped": None,
         "order.placed": {
             "identifiers": {"email": "customer.email"},
             "fields": {"amount": {"type": "float", "unit": "EUR", "range": [0, None]}},
-        }
+        },
     },
 }
 WHOLE: list[tuple[Any, dict[str, Any]]] = [
@@ -102,6 +113,14 @@ def test_each_is_a_schema_of_the_draft_that_it_names(kind) -> None:
 def test_what_is_right_is_accepted(kind, plain) -> None:
     """Every file of the starter, and streams with all that they can say."""
     assert [error.message for error in SCHEMAS[kind].iter_errors(plain)] == []
+
+
+def test_the_loader_takes_the_streams_that_say_all() -> None:
+    """So that the two agree on what is right."""
+    found = compile_documents(
+        Documents(streams=STREAMS, rules={}, purposes={"purposes": {}}, profile={"values": {}})
+    )
+    assert sorted(found.streams) == ["bus", "tram"]
 
 
 @settings(max_examples=150, deadline=None)
