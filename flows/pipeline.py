@@ -1,5 +1,10 @@
 """The wiring: two dataflows, joined by the topic `alarms`, each from its topics to its topics.
 
+Steps of your own are attached at five points, by functions of these names in the file that `steps` in the settings
+names: `readings` (columns → columns, behind the decoder), and from stream to stream `alarms` (of Alarm, behind the
+shards), `events` (of Event, before they are resolved), `decisions` and `actions` (of Decision and Action, on their
+way out).
+
 `python -m bytewax.run flows.pipeline:devices` and `…:customers` run them as any Bytewax flow; `telltale run` starts
 both. The settings are those of `$TELLTALE_CONFIG`, else `telltale.toml` here.
 """
@@ -16,6 +21,7 @@ from flows.engine.messages import Watch
 from flows.metrics import Metrics, serve
 from flows.rules.published import RuleSets
 from flows.settings import Settings, load_settings
+from flows.steps import load_steps
 from flows.topics.names import TopicNames
 from flows.topics.open import open_topics
 from flows.topics.port import Topics
@@ -72,7 +78,13 @@ def devices(settings: Settings | None = None) -> Dataflow:
     around = Surroundings(settings or settings_here(), "devices")
     serve(around.settings.metrics, around.metrics)
     return devices_flow(
-        around.settings, around.open, around.rule_sets, around.metrics, around.watch, around.beat
+        around.settings,
+        around.open,
+        around.rule_sets,
+        around.metrics,
+        around.watch,
+        around.beat,
+        load_steps(around.settings),
     )
 
 
@@ -83,5 +95,11 @@ def customers(settings: Settings | None = None) -> Dataflow:
     around = Surroundings(settings or settings_here(), "customers")
     serve(around.settings.metrics, around.metrics)
     return customers_flow(
-        around.settings, around.open, around.rule_sets, around.watch, around.metrics, around.beat
+        around.settings,
+        around.open,
+        around.rule_sets,
+        around.watch,
+        around.metrics,
+        around.beat,
+        load_steps(around.settings),
     )

@@ -15,6 +15,7 @@ from flows.backtest.summary import Tally
 from flows.devices.shard import Shard, ShardPlace
 from flows.rules.model import Rule, RuleSet
 from flows.schema import Alarm
+from flows.steps import NO_STEPS, Steps
 from flows.topics.port import Message, RawBatch
 
 _NEVER_STALE = 1 << 61
@@ -47,7 +48,12 @@ class Backtest:
     """
 
     def __init__(
-        self, rule_set: RuleSet, stream: str, things: Iterable[Message] = (), period: Period | None = None
+        self,
+        rule_set: RuleSet,
+        stream: str,
+        things: Iterable[Message] = (),
+        period: Period | None = None,
+        steps: Steps = NO_STEPS,
     ) -> None:
         self._period = period or Period()
         declared = rule_set.streams[stream]
@@ -60,6 +66,7 @@ class Backtest:
             partition=0,
             partitions=1,
             stale_after=_NEVER_STALE,
+            steps=steps,
         )
         self._shard = Shard(place, OneSet(rule_set))
         self._shard.on_things(list(things))

@@ -15,6 +15,7 @@ from flows.rules.case import Case, Reading, exact
 from flows.rules.model import Rule, RuleSet
 from flows.rules.testing import Played
 from flows.schema import Alarm, Value, encode
+from flows.steps import NO_STEPS, Steps
 from flows.streams import Position, Stream
 from flows.topics.port import Message, RawBatch
 
@@ -55,8 +56,8 @@ def as_tests_write(stream: Stream) -> Stream:
 class Backtest:
     """Plays cases under one rule at a time of a rule set; a `flows.rules.testing.Player`."""
 
-    def __init__(self, rule_set: RuleSet) -> None:
-        self._rule_set = rule_set
+    def __init__(self, rule_set: RuleSet, steps: Steps = NO_STEPS) -> None:
+        self._rule_set, self._steps = rule_set, steps
 
     def play(self, rule: Rule, case: Case) -> Played:
         """Readings through the shard, then its alarms with the case's events and outcomes through the decision."""
@@ -64,7 +65,7 @@ class Backtest:
         deciding = Deciding(sets, rule, case)
         if rule.stream is None:
             return Played(tuple(deciding.happened([])), tuple(deciding.unplayed))
-        shard = _Sharded(sets, sets.current.streams[rule.stream], case)
+        shard = _Sharded(sets, sets.current.streams[rule.stream], case, self._steps)
         happened = tuple(deciding.happened(shard.alarms()))
         return Played(happened, (*shard.unplayed, *deciding.unplayed))
 
@@ -72,10 +73,12 @@ class Backtest:
 class _Sharded:
     """One shard with the case's device, and one more whose readings are empty and move the shard's clock."""
 
-    def __init__(self, sets: OneRule, stream: Stream, case: Case) -> None:
+    def __init__(self, sets: OneRule, stream: Stream, case: Case, steps: Steps) -> None:
         self._stream = stream
         self._case, self._sets = case, sets
-        place = ShardPlace(tenant=sets.current.tenant, stream=self._stream, partition=0, partitions=1)
+        place = ShardPlace(
+            tenant=sets.current.tenant, stream=self._stream, partition=0, partitions=1, steps=steps
+        )
         self._shard = Shard(place, sets)
         self.unplayed: list[str] = []
 

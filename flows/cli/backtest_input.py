@@ -15,9 +15,11 @@ from flows.errors import ArgumentWrong, NameUnknown
 from flows.hints import did_you_mean
 from flows.rules.load import Configuration, load_configuration, load_rules
 from flows.rules.model import RuleSet
+from flows.settings import Settings
 from flows.streams import Stream
 
 if TYPE_CHECKING:
+    from flows.steps import Steps
     from flows.topics.port import Message
 
 
@@ -30,6 +32,15 @@ def rules_against(folder: Path, found: Configuration) -> Configuration:
         return load_configuration(settings_of(folder))
     rules = load_rules(folder, found.streams, found.purposes, found.profile)
     return msgspec.structs.replace(found, rules=rules)
+
+
+def steps_against(folder: Path | None, settings: Settings) -> Steps:
+    """The steps of the other side: its own where it has settings; raises StepsUnreadable, SettingsWrong."""
+    from flows.steps import load_steps
+
+    if folder is not None and (folder.is_file() or (folder / SETTINGS_FILE).exists()):
+        settings = settings_of(folder)
+    return load_steps(settings)
 
 
 def stream_named(streams: Mapping[str, Stream], name: str | None) -> str:

@@ -37,6 +37,7 @@ def test(
     """Run the tests in the rules, with the very objects that the flows run; exit code 1 if one fails."""
     from flows.backtest.cases import Backtest
     from flows.rules.testing import run_tests
+    from flows.steps import load_steps
 
     named = [*(rules or ()), *(() if rule is None else (rule,))]
     folders = [Path(each) for each in named if Path(each).is_dir()]
@@ -45,7 +46,8 @@ def test(
     settings = settings_with(config, folders[0] if folders else None)
     found = load_configuration(settings)
     chosen = _chosen(found, [each for each in named if not Path(each).is_dir()])
-    results = run_tests(chosen, found.streams, Backtest(found.rule_set(settings.tenant)))
+    player = Backtest(found.rule_set(settings.tenant), load_steps(settings))
+    results = run_tests(chosen, found.streams, player)
     if junit is not None:
         _write(junit, results, found.streams)
     _show(results, found.streams, verbose=verbose)

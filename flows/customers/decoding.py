@@ -6,6 +6,7 @@ are left as they came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 _MAX_HANDLE = 512
+_TOKEN = re.compile(r"[a-z_]+:[0-9a-f]{32}")
 
 
 class _OutcomeEvent(msgspec.Struct, frozen=True):
@@ -115,9 +117,17 @@ class Decoding:
 
     def _one_event(self, message: Message) -> list[Item]:
         raw = self._event.decode(message.value or b"")
-        at = time_of(raw.time)
-        event = msgspec.structs.replace(raw, subject=private(raw.subject, self._tenant_key))
-        return [(self._keys.of_subject(event.subject), EventIn(event, at))]
+        subject = private(raw.subject, self._tenant_key)
+        return [self._event_item(msgspec.structs.replace(raw, subject=subject))]
+
+    def event(self, event: Event) -> Item:
+        """An event from a step, which may have named another subject: one that is personal becomes its token."""
+        if not _TOKEN.fullmatch(event.subject):
+            event = msgspec.structs.replace(event, subject=private(event.subject, self._tenant_key))
+        return self._event_item(event)
+
+    def _event_item(self, event: Event) -> Item:
+        return self._keys.of_subject(event.subject), EventIn(event, time_of(event.time))
 
     def _one_identity(self, message: Message) -> list[Item]:
         key = (message.key or b"").decode()

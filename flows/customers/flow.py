@@ -7,6 +7,7 @@ alarms ────┼─► resolve (by identity ─► customers ─► rule-l
 events ────┘    partition)             (by bucket)   (by rule)
 outcomes ───────────────────────────────▲
 ```
+A team's steps lie behind `events`, beside the decisions and before the actions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 import bytewax.operators as op  # pyright: ignore[reportMissingTypeStubs]
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
 from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeStubs]
 
 from flows.customers import decoding, operators, outgoing
@@ -23,17 +24,21 @@ from flows.customers.decoding import Decoding
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided
+from flows.customers.stepped import Amendments, Joints
 from flows.customers.triggers import AlarmFor, EventFor, Trigger
 from flows.engine import names
+from flows.engine.attach import Attached, attach
+from flows.engine.blame import Blame
 from flows.engine.latest import LatestSource
-from flows.engine.messages import MessageSource, ToItems, Watch
+from flows.engine.messages import Item, MessageSource, ToItems, Watch
 from flows.engine.published import PublishedSource
 from flows.engine.rule_sets import PollSource
-from flows.engine.sink import Beat, Outgoing, TopicSink
+from flows.engine.sink import Beat, Outgoing, Settle, TopicSink
 from flows.metrics import Metrics
 from flows.rules.model import RuleSet
 from flows.schema import Profile
 from flows.settings import Settings
+from flows.steps import NO_STEPS, STEP_FAILED, Steps
 from flows.topics.names import TopicNames
 from flows.topics.port import Topics
 
@@ -60,11 +65,16 @@ def customers_flow(
     watch: Watch,
     metrics: Metrics,
     beat: Beat,
+    steps: Steps = NO_STEPS,
 ) -> Dataflow:
-    """The whole dataflow; raises TopicMissing. `beat` is called while the sink waits for delivery."""
+    """The whole dataflow; raises TopicMissing and, for steps that cannot be built, StepsUnreadable.
+
+    `beat` is called while the sink waits for delivery.
+    """
     topics = TopicNames(settings.topics.prefix)
     where = decoding.keys(_partitions(open_topics, topics.identity), settings.customers.buckets)
     decoder = Decoding(where, settings.tenant_key.encode(), topics.dead_letters)
+    joints = Joints(steps, topics, open_topics, decoder)
     book = RuleBook(rule_sets)
     flow = Dataflow(names.CUSTOMERS_FLOW)
 
@@ -82,7 +92,7 @@ def customers_flow(
         op.input(names.CUSTOMERS_PUBLISHED, flow, published),
         op.input(names.CUSTOMERS_IDENTITY, flow, identity),
         op.input(names.CUSTOMERS_ALARMS, flow, gated(topics.alarms, decoder.alarms)),
-        op.input(names.CUSTOMERS_EVENTS, flow, gated(topics.events, decoder.events)),
+        *_events(op.input(names.CUSTOMERS_EVENTS, flow, gated(topics.events, decoder.events)), steps, joints),
         op.input(names.CUSTOMERS_OUTCOMES, flow, gated(topics.outcomes, decoder.outcomes)),
     )
     dead = op.branch("unreadable", inputs, _is_outgoing)
@@ -99,23 +109,62 @@ def customers_flow(
     decided = op.branch("decided", op.stateful_batch(names.CUSTOMERS_BUCKETS, triggers, build), _is_decided)
     by_rule = op.map("to-rule", cast("KeyedStream[Decided]", decided.trues), _by_rule)
     limited = op.stateful_batch(names.CUSTOMERS_RULE_LIMITS, by_rule, operators.rule_limits_step(book))
-    counted = Counted(metrics, topics)
+    counted = Counted(metrics, topics, actions=steps.actions is None)
     out = op.merge(
         "outgoing",
         op.map("dead-letters", cast("KeyedStream[Outgoing]", dead.trues), counted.dead_letter),
-        op.flat_map("decisions", limited, counted.decided),
+        *_decisions(limited, steps, joints, counted),
         op.map("profiles", cast("KeyedStream[Profile]", decided.falses), counted.profile),
     )
-    op.output(names.CUSTOMERS_OUT, out, TopicSink(open_topics, beat=beat))
+    settle = _settle(steps, topics, metrics)
+    op.output(names.CUSTOMERS_OUT, out, TopicSink(open_topics, beat=beat, settle=settle))
     return flow
+
+
+def _events(events: Stream[Item], steps: Steps, joints: Joints) -> list[Stream[Item]]:
+    """Events, by way of the team's step if there is one."""
+    if steps.events is None:
+        return [events]
+    read = op.branch("events-read", events, _is_event)
+    bare = op.map("events-bare", cast("KeyedStream[EventIn]", read.trues), lambda item: item[1].event)
+    stepped = attach(bare, joints.events(steps.events))
+    return [read.falses, stepped.given, cast("Stream[Item]", stepped.dead)]
+
+
+def _decisions(
+    limited: KeyedStream[Decided], steps: Steps, joints: Joints, counted: Counted
+) -> list[Stream[outgoing.Addressed]]:
+    """Decisions and the actions they want, each by way of the team's step if there is one."""
+    out: list[Stream[outgoing.Addressed]] = [op.flat_map("decisions", limited, counted.decided)]
+    stepped: list[Attached] = []
+    if steps.actions is not None:
+        actions = op.flat_map("actions", limited, lambda item: outgoing.actions_of(item[1]))
+        stepped.append(attach(actions, joints.actions(steps.actions)))
+    if steps.decisions is not None:
+        fresh = op.filter("decisions-fresh", limited, lambda item: not item[1].folded)
+        bare = op.map("decisions-bare", fresh, lambda item: item[1].decision)
+        stepped.append(attach(bare, joints.decisions(steps.decisions)))
+    for n, one in enumerate(stepped):
+        out += [one.given, op.map(f"dead-steps-{n}", one.dead, counted.dead_letter)]
+    return out
+
+
+def _settle(steps: Steps, topics: TopicNames, metrics: Metrics) -> Settle | None:
+    """With a step at the decisions or actions, what an epoch brought is put in order at its end."""
+    if steps.decisions is not None:
+        refused = metrics.dead_letters.labels(reason=STEP_FAILED).inc
+        return Amendments(topics, Blame("decisions", steps.file), refused).settle
+    return None if steps.actions is None else list
 
 
 class Counted:
     """Makes messages of what is decided, and counts them."""
 
-    def __init__(self, metrics: Metrics, topics: TopicNames) -> None:
+    def __init__(self, metrics: Metrics, topics: TopicNames, *, actions: bool) -> None:
+        """`actions` says that they go out with their decisions, and not by way of a step."""
         self._metrics = metrics
         self._topics = topics
+        self._actions = actions
 
     def dead_letter(self, item: tuple[str, Outgoing]) -> tuple[str, Outgoing]:
         """Count by reason."""
@@ -134,7 +183,8 @@ class Counted:
                     self._metrics.actions.labels(kind=planned.action.kind, lane=planned.action.lane).inc()
                 elif planned.status == "held":
                     self._metrics.held_actions.labels(rule=decision.rule).inc()
-        return outgoing.of_decided(decided, self._topics)
+        whole = outgoing.of_decided if self._actions else outgoing.of_decision
+        return whole(decided, self._topics)
 
     def profile(self, item: tuple[str, Profile]) -> tuple[str, Outgoing]:
         """As it is."""
@@ -155,6 +205,10 @@ def _by_rule(item: tuple[str, Decided]) -> tuple[str, Decided]:
 
 def _is_outgoing(item: tuple[str, object]) -> bool:
     return isinstance(item[1], Outgoing)
+
+
+def _is_event(item: tuple[str, object]) -> bool:
+    return isinstance(item[1], EventIn)
 
 
 def _is_incoming(item: tuple[str, object]) -> bool:

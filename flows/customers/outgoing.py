@@ -9,22 +9,28 @@ from flows.engine.sink import Outgoing
 from flows.schema import Action, CloudEvent, Profile, encode
 from flows.topics.names import TopicNames
 
-DECISIONS, ACTIONS = 0, 1
+AMENDED, DECISIONS, ACTIONS = -1, 0, 1
 Addressed = tuple[str, Outgoing]
 
 
 def of_decided(decided: Decided, names: TopicNames) -> list[Addressed]:
-    """A decision and what it publishes, by its customer; of one that is in the world already only the actions."""
-    decision = decided.decision
-    out: list[Addressed] = []
-    if not decided.folded:
-        value = encode(decision)
-        message = Outgoing(names.decisions, decision.customer.encode(), value, stage=DECISIONS)
-        out.append((decision.customer, message))
-    for planned in decision.actions:
-        if planned.status == "published":
-            out.append((decision.customer, _of_action(planned.action, names)))
-    return out
+    """A decision and what it publishes, by its customer."""
+    customer = decided.decision.customer
+    actions = [(customer, of_action(action, names)) for action in actions_of(decided)]
+    return [*of_decision(decided, names), *actions]
+
+
+def of_decision(decided: Decided, names: TopicNames) -> list[Addressed]:
+    """A decision, unless it is in the world already."""
+    if decided.folded:
+        return []
+    customer, value = decided.decision.customer, encode(decided.decision)
+    return [(customer, Outgoing(names.decisions, customer.encode(), value, stage=DECISIONS))]
+
+
+def actions_of(decided: Decided) -> list[Action]:
+    """What a decision publishes; again, also of one that is in the world already."""
+    return [planned.action for planned in decided.decision.actions if planned.status == "published"]
 
 
 def of_profile(profile: Profile, names: TopicNames) -> Addressed:
@@ -33,7 +39,7 @@ def of_profile(profile: Profile, names: TopicNames) -> Addressed:
     return profile.customer, message
 
 
-def _of_action(action: Action, names: TopicNames) -> Outgoing:
+def of_action(action: Action, names: TopicNames) -> Outgoing:
     """An action as a CloudEvent whose id is the action's; nothing in it depends on the wall clock."""
     event = CloudEvent(
         id=action.id,

@@ -5,6 +5,7 @@ things (latest) ─┐
 rule sets (poll) ┤
 readings ────────┴─► shards ─► alarms, accounts, dead letters
 ```
+A team's steps lie inside the shards, behind the decoder (`readings`), and behind the shards (`alarms`).
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ from bytewax.dataflow import Dataflow
 from bytewax.dataflow import Stream as Flowing
 from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeStubs]
 
-from flows.devices.operator import OutItem, ShardItem, ShardLogic
+from flows.devices.operator import OutItem, ShardItem, ShardLogic, alarm_out
 from flows.devices.shard import RuleSets, Shard, ShardPlace
 from flows.engine import names as step
+from flows.engine.attach import Joint, attach
 from flows.engine.latest import LatestSource
 from flows.engine.messages import UNWATCHED, Item, Watch
 from flows.engine.raw import RawSource, shard_key
 from flows.engine.rule_sets import Polled, PollSource
-from flows.engine.sink import Beat, TopicSink, silent
+from flows.engine.sink import Beat, Outgoing, TopicSink, silent
 from flows.engine.spread import skew
 from flows.errors import TooFewPartitions
 from flows.metrics import Metrics
+from flows.schema import Alarm
 from flows.settings import Settings
+from flows.steps import NO_STEPS, STEP_FAILED, Steps
 from flows.streams import Stream
 from flows.topics.names import TopicNames
 from flows.topics.port import Message, Topics
@@ -47,9 +51,13 @@ def devices_flow(
     metrics: Metrics,
     watch: Watch = UNWATCHED,
     beat: Beat = silent,
+    steps: Steps = NO_STEPS,
 ) -> Dataflow:
-    """The dataflow over the streams of the published set; raises TopicMissing and TooFewPartitions at once."""
-    return _Wiring(settings, open_topics, rule_sets, metrics, watch, beat).build()
+    """The dataflow over the streams of the published set; raises TopicMissing and TooFewPartitions at once.
+
+    And StepsUnreadable for a step that cannot be built.
+    """
+    return _Wiring(settings, open_topics, rule_sets, metrics, watch, beat, steps).build()
 
 
 class _Wiring:
@@ -63,7 +71,9 @@ class _Wiring:
         metrics: Metrics,
         watch: Watch,
         beat: Beat,
+        steps: Steps,
     ) -> None:
+        self._steps = steps
         self._settings, self._open_topics, self._rule_sets = settings, open_topics, rule_sets
         self._streams, self._metrics = rule_sets.current.streams, metrics
         self._watch, self._beat = watch, beat
@@ -95,8 +105,27 @@ class _Wiring:
         )
         shards = [self._shards(flow, stream) for stream in self._streams.values()]
         out = op.merge("merge", op.flat_map("quiet", rule_sets, lambda _: []), *shards)
-        op.output(step.DEVICES_OUT, out, TopicSink(self._open_topics, beat=self._beat))
+        op.output(step.DEVICES_OUT, self._stepped(out), TopicSink(self._open_topics, beat=self._beat))
         return flow
+
+    def _stepped(self, out: Flowing[OutItem]) -> Flowing[tuple[str, Outgoing]]:
+        """What shards say, the alarms by way of the team's step if there is one."""
+        if self._steps.alarms is None:
+            return cast("Flowing[tuple[str, Outgoing]]", out)
+        divided = op.branch("alarms", out, _is_alarm)
+        joint = Joint(
+            point="alarms", step_id=step.DEVICES_ALARMS_STEP, step=self._steps.alarms, file=self._steps.file,
+            kind=Alarm, topic=self._names.alarms, dead_letters=self._names.dead_letters,
+            go_on=lambda alarm: alarm_out(alarm, self._names),
+        )  # fmt: skip
+        stepped = attach(op.map("alarms-bare", divided.trues, lambda item: item[1]), joint)
+        dead = op.map("alarms-dead", stepped.dead, self._count_dead)
+        others = cast("Flowing[tuple[str, Outgoing]]", divided.falses)
+        return op.merge("stepped", others, stepped.given, dead)
+
+    def _count_dead(self, item: tuple[str, Outgoing]) -> tuple[str, Outgoing]:
+        self._metrics.dead_letters.labels(STEP_FAILED).inc()
+        return item
 
     def _say_skew(self, workers: int) -> None:
         """How evenly the shards are spread over the workers."""
@@ -115,6 +144,7 @@ class _Wiring:
                 self._names,
                 self._metrics,
                 resume,
+                stepped=self._steps.alarms is not None,
             ),
         )
         return op.map(f"unkey-{stream.name}", said, lambda item: item[1])
@@ -129,6 +159,7 @@ class _Wiring:
             partitions=self._partitions[stream.name],
             stale_after=round(devices.stale_after_s * 1000),
             max_bytes=devices.max_message_bytes,
+            steps=self._steps,
         )
 
     def _inputs(self, flow: Dataflow, stream: Stream) -> list[Flowing[Item]]:
@@ -153,3 +184,7 @@ class _Wiring:
         )
         found.append(op.input(f"{step.DEVICES_READINGS}-{stream.name}", flow, readings))
         return found
+
+
+def _is_alarm(item: OutItem) -> bool:
+    return isinstance(item[1], Alarm)

@@ -15,14 +15,19 @@ from flows.engine.raw import EpochEnded
 from flows.engine.sink import Outgoing
 from flows.engine.told import told
 from flows.metrics import Metrics
-from flows.schema import DeadLetter, encode
+from flows.schema import Alarm, DeadLetter, encode
 from flows.topics.names import TopicNames
 from flows.topics.port import Message, RawBatch
 
 ShardItem = RawBatch | EpochEnded | tuple[Message, ...]
-OutItem = tuple[str, Outgoing]
+OutItem = tuple[str, Outgoing | Alarm]
 
 _log = structlog.get_logger(__name__)
+
+
+def alarm_out(alarm: Alarm, names: TopicNames) -> tuple[str, Outgoing]:
+    """An alarm as a message; its key is its device."""
+    return alarm.device, Outgoing(names.alarms, alarm.device.encode(), encode(alarm))
 
 
 def _partition(item: ShardItem) -> int:
@@ -31,7 +36,10 @@ def _partition(item: ShardItem) -> int:
 
 
 class ShardLogic(StatefulBatchLogic[ShardItem, OutItem, bytes]):
-    """Drives one shard; `build` makes it of its partition and the bytes of its last snapshot."""
+    """Drives one shard; `build` makes it of its partition and the bytes of its last snapshot.
+
+    Alarms leave it as messages, or, `stepped`, as they are: for a step.
+    """
 
     def __init__(
         self,
@@ -40,9 +48,10 @@ class ShardLogic(StatefulBatchLogic[ShardItem, OutItem, bytes]):
         names: TopicNames,
         metrics: Metrics,
         resume: bytes | None,
+        stepped: bool = False,
     ) -> None:
         self._stream, self._build = stream, build
-        self._names, self._metrics = names, metrics
+        self._names, self._metrics, self._stepped = names, metrics, stepped
         self._misplaced = False
         self._name, self._labels = stream, {"stream": stream}
         self._built: Shard | None = None
@@ -82,11 +91,11 @@ class ShardLogic(StatefulBatchLogic[ShardItem, OutItem, bytes]):
         return out, StatefulBatchLogic.RETAIN
 
     def _outgoing(self, found: ShardOutput) -> list[OutItem]:
-        """Alarms, accounts and dead letters as messages; an alarm's key is its device."""
+        """Alarms, accounts and dead letters as messages."""
         names, out = self._names, list[OutItem]()
         for alarm in found.alarms:
             self._metrics.alarms.labels(alarm.rule, alarm.transition).inc()
-            out.append((alarm.device, Outgoing(names.alarms, alarm.device.encode(), encode(alarm))))
+            out.append((alarm.device, alarm) if self._stepped else alarm_out(alarm, names))
         for account in found.accounts:
             key = f"{account.topic}/{account.partition}"
             out.append((key, Outgoing(names.accounts, key.encode(), encode(account))))

@@ -20,6 +20,7 @@ from flows.devices.attributes import Attributes
 from flows.devices.causes import Causes
 from flows.devices.cells import keep_episodes, restore_rule, save_rule
 from flows.devices.closings import closings
+from flows.devices.columns import ReadingsStep
 from flows.devices.conditions import Conditions
 from flows.devices.decoder import Decoder, Readings, value_of
 from flows.devices.kernels import layout as k
@@ -44,6 +45,7 @@ from flows.devices.table import DeviceTable
 from flows.devices.ticks import running_clock, segments, tick_of
 from flows.rules.model import RuleSet
 from flows.schema import Account, Alarm, DeadLetter
+from flows.steps import NO_STEPS, Steps
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
 
@@ -78,7 +80,10 @@ class RuleSets(Protocol):
 
 
 class ShardPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Which shard this is, and what it is told: `stale_after` in ms, `max_bytes` of a message."""
+    """Which shard this is, and what it is told: `stale_after` in ms, `max_bytes` of a message.
+
+    Of the `steps` it takes the one for readings.
+    """
 
     tenant: str
     stream: Stream
@@ -86,6 +91,7 @@ class ShardPlace(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     stale_after: int = 900_000
     max_bytes: int = 1_048_576
+    steps: Steps = NO_STEPS
 
 
 class ShardOutput(msgspec.Struct):
@@ -162,7 +168,8 @@ class Shard:
                 keep_episodes(fresh, before)
             self._rules.append(fresh)
         reads = sorted({name for rule in rules for name in rule.reads})
-        self._decoder = Decoder(self._stream, tuple(reads), self._place.max_bytes)
+        self._step = ReadingsStep(self._place.steps, self._stream)
+        self._decoder = Decoder(self._stream, self._step.wanted(reads), self._place.max_bytes)
         self._tick = tick_of(rules)
         size = _RECENT if self._stream.lateness > 0 and any(s.windows for s in self._rules) else 0
         if self._recent.shape[1] != size:
@@ -217,7 +224,7 @@ class Shard:
     def on_readings(self, batch: RawBatch) -> ShardOutput:
         """Take a raw batch; never raises for what a device sent."""
         out = ShardOutput()
-        readings = self._decoder.decode(batch)
+        readings = self._step.take(batch, self._decoder.decode(batch))
         out.dead += readings.dead
         slots, misplaced = self._slots(readings)
         out.misplaced = misplaced

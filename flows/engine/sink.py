@@ -2,7 +2,8 @@
 
 It is a partitioned sink because Bytewax's stateless sinks lie outside the recovery frontier and lose data
 when killed. A batch is written in stages, and a stage is flushed before a later one begins: decisions are in
-the world before the actions they want.
+the world before the actions they want. Where a team's step lies between the two they come in any order: then one
+writer holds all of an epoch until its end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from flows.engine.told import told
 from flows.topics.port import Headers, Topics, Writer
 
 Beat = Callable[[], None]
+Settle = Callable[["list[Outgoing]"], "list[Outgoing]"]
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -36,21 +38,29 @@ def silent() -> None:
 class TopicSinkPartition(StatefulSinkPartition[Outgoing, int]):
     """One writer; `write_batch` flushes between stages, also when a stage came with an earlier batch."""
 
-    def __init__(self, name: str, writer: Writer, beat: Beat) -> None:
+    def __init__(self, name: str, writer: Writer, beat: Beat, settle: Settle | None = None) -> None:
         self._name = name
         self._writer = writer
         self._beat = beat
+        self._settle = settle
+        self._held: list[Outgoing] = []
         self._lowest: int | None = None
 
     def write_batch(self, values: list[Outgoing]) -> None:
         """Write in the order of stages, and in the order given within one; raises DeliveryFailed."""
+        if self._settle is not None:
+            self._held += values
+            return
         with told("out", self._name):
-            for message in sorted(values, key=_stage):
-                if self._lowest is not None and message.stage > self._lowest:
-                    self._flush()
-                self._writer.write(message.topic, message.value, key=message.key, headers=message.headers)
-                self._lowest = message.stage if self._lowest is None else min(self._lowest, message.stage)
-            self._writer.poll()
+            self._write(values)
+
+    def _write(self, values: list[Outgoing]) -> None:
+        for message in sorted(values, key=_stage):
+            if self._lowest is not None and message.stage > self._lowest:
+                self._flush()
+            self._writer.write(message.topic, message.value, key=message.key, headers=message.headers)
+            self._lowest = message.stage if self._lowest is None else min(self._lowest, message.stage)
+        self._writer.poll()
 
     def _flush(self) -> None:
         """Wait until all is delivered."""
@@ -60,6 +70,9 @@ class TopicSinkPartition(StatefulSinkPartition[Outgoing, int]):
     def snapshot(self) -> int:
         """Wait until all is delivered; raises DeliveryFailed for what waiting cannot mend."""
         with told("out", self._name):
+            if self._settle is not None:
+                held, self._held = self._held, []
+                self._write(self._settle(held))
             self._flush()
         return 0
 
@@ -75,13 +88,21 @@ def _stage(message: Outgoing) -> int:
 class TopicSink(FixedPartitionedSink[Outgoing, int]):
     """Takes `(routing key, Outgoing)`; what shares a routing key is written in order by one writer.
 
-    Bytewax deals the partitions out evenly over its workers. `beat` is called while waiting for delivery.
+    Bytewax deals the partitions out evenly over its workers. `beat` is called while waiting for delivery. With
+    `settle` one of them writes all, at the end of the epoch and as `settle` makes it of what the epoch brought.
     """
 
-    def __init__(self, open_topics: Callable[[], Topics], parts: int = 4, beat: Beat = silent) -> None:
+    def __init__(
+        self,
+        open_topics: Callable[[], Topics],
+        parts: int = 4,
+        beat: Beat = silent,
+        settle: Settle | None = None,
+    ) -> None:
         self._open_topics = open_topics
         self._parts = parts
         self._beat = beat
+        self._settle = settle
 
     def list_parts(self) -> list[str]:
         """All partitions, on every worker."""
@@ -89,7 +110,7 @@ class TopicSink(FixedPartitionedSink[Outgoing, int]):
 
     def part_fn(self, item_key: str) -> int:
         """CRC-32 of the routing key: alike on every worker and at every start."""
-        return crc32(item_key.encode())
+        return 0 if self._settle is not None else crc32(item_key.encode())
 
     def build_part(
         self,
@@ -99,4 +120,4 @@ class TopicSink(FixedPartitionedSink[Outgoing, int]):
     ) -> TopicSinkPartition:
         """A writer of its own for each partition."""
         with told(step_id, for_part):
-            return TopicSinkPartition(for_part, self._open_topics().writer(), self._beat)
+            return TopicSinkPartition(for_part, self._open_topics().writer(), self._beat, self._settle)

@@ -23,6 +23,7 @@ from flows.rules.load import load_configuration
 from flows.rules.published import PublishedSet, RuleSets, publish
 from flows.schema import Account, Alarm, decode, encode
 from flows.settings import Settings
+from flows.steps import NO_STEPS
 from flows.topics.names import TopicNames
 from flows.topics.port import Topics, TopicSpec
 from flows.topics.sqlite import SqliteTopics
@@ -66,6 +67,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(folder=str(folder))
         self.metrics = Metrics()
+        self.steps = NO_STEPS
         self._folder = folder
         self._start = wall_clock() - 3_600_000
         (folder / "rules").mkdir()
@@ -150,6 +152,10 @@ class Site:
         """How many messages the accounts tell of."""
         return sum(decode(Account, value).messages for value in self._values(NAMES.accounts))
 
+    def count(self, topic: str) -> int:
+        """How many messages a topic has taken."""
+        return sum(self.bus.bounds(topic, p).end for p in range(self.bus.partitions(topic)))
+
     def _values(self, topic: str) -> list[bytes]:
         found: list[bytes] = []
         for partition in range(self.bus.partitions(topic)):
@@ -163,7 +169,7 @@ class Site:
         """Run the flow: go on in the scenario whenever what it waits for is so, and stop at its end."""
         self.rule_sets.poll()
         watch = Watch(stopping=Script(scenario))
-        flow = devices_flow(self.settings, self.open, self.rule_sets, self.metrics, watch)
+        flow = devices_flow(self.settings, self.open, self.rule_sets, self.metrics, watch, steps=self.steps)
         store = self._folder / "recovery"
         if not store.exists():
             store.mkdir()
