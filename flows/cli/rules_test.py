@@ -25,7 +25,7 @@ EXAMPLE = example("telltale rules test engine-overheating --verbose", "telltale 
 def test(
     rules: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RULE]...", help="Names or files of rules, or a folder; else all."),
+        typer.Argument(metavar="RULE", help="Names or files of rules, or a folder; else all."),
     ] = None,
     rule: Annotated[str | None, typer.Option("--rule", "-r", help="Only the tests of this rule.")] = None,
     junit: Annotated[
@@ -87,7 +87,9 @@ def _show(results: Sequence[Result], streams: Mapping[str, Stream], *, verbose: 
 def _both_sides(result: Result, place: CaseLines) -> list[str]:
     """What was expected, each with its place in the file, and what came instead."""
     file = result.rule.file
-    found = [f"expected  {told(each)}  ({file}:{place.of(each.place)})" for each in result.missing]
+    found: list[str] = []
+    for each in result.missing:
+        found += [f"expected  {told(each)}", f"          at {file}:{place.of(each.place)}"]
     found += [f"got       {told(each, result.missing)}" for each in result.unexpected]
     if result.missing and not result.unexpected:
         found.append("got       nothing" if len(result.missing) == 1 else "got       nothing of it")

@@ -75,14 +75,16 @@ def test_failing_tests_show_place_and_both_sides_and_leave_with_one(telltale, pr
     said = telltale("rules", "test", "--rule", "hot")
     assert said.code == 1
     told = [
-        line for line in said.lines if line.lstrip().startswith(("FAILED", "expected  ", "got   ", "3 of"))
+        line for line in said.lines if line.lstrip().startswith(("FAILED", "expected  ", "at ", "got   ", "3 of"))
     ]
     assert [line for line in told if "▲" not in line] == [
         "FAILED  rules/hot.yaml:11  too early",
-        "    expected  10s raised: true  (rules/hot.yaml:13)",
+        "    expected  10s raised: true",
+        "              at rules/hot.yaml:13",
         "    got       20s raised: true, do: [task]",
         "FAILED  rules/hot.yaml:14  too much hoped for",
-        "    expected  10s raised: true  (rules/hot.yaml:16)",
+        "    expected  10s raised: true",
+        "              at rules/hot.yaml:16",
         "    got       nothing",
         "FAILED  rules/hot.yaml:17  not expected",
         "    got       20s raised: true, do: [task]",
