@@ -10,6 +10,7 @@ from flows.backtest.progress import Break, ClosedWindow
 from flows.devices.standing import Standing
 from flows.rules.model import Rule, RuleSet
 from flows.schema import Transition, Value
+from flows.steps import NO_STEPS, Steps
 
 Status = Literal["taken", "late", "duplicate", "future", "refused", "clock"]
 KEPT = 1_000
@@ -30,6 +31,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = KEPT
     stale_after: int = 900_000
     max_bytes: int = 1_048_576
+    steps: Steps = NO_STEPS
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from flows.backtest.explained import Changed, Question, Status, Step
 from flows.backtest.progress import breaks_of, closed_between
 from flows.devices.alarms import as_value
 from flows.devices.attributes import Attributes
+from flows.devices.columns import ReadingsStep
 from flows.devices.conditions import Conditions
 from flows.devices.decoder import Decoder, Readings
 from flows.devices.rule_state import ask
@@ -43,12 +44,14 @@ class Following:
             partitions=1,
             stale_after=question.stale_after,
             max_bytes=question.max_bytes,
+            steps=question.steps,
         )
         self._shard = Shard(place, OneSet(msgspec.structs.replace(question.rule_set, rules=(rule,))))
         self._attributes = Attributes(stream)
         self._attributes.make_room(1)
         self._take_thing(question.thing)
-        self._decoder = Decoder(stream, rule.reads, question.max_bytes)
+        self._step = ReadingsStep(question.steps, stream)
+        self._decoder = Decoder(stream, self._step.wanted(rule.reads), question.max_bytes)
         self.absence = any(isinstance(p, Absence) for p in rule.patterns)
         windows = any(isinstance(p, Window) for p in rule.patterns)
         self._wait = stream.lateness if windows else 0
@@ -111,7 +114,7 @@ class Following:
         before = self.standing
         out = self._shard.on_readings(piece.batch)
         after = self.standing = self._standing()
-        readings = self._decoder.decode(piece.batch) if piece.own else None
+        readings = self._step.take(piece.batch, self._decoder.decode(piece.batch)) if piece.own else None
         scope = self.attributes()
         step = Step(
             at=after.shard_clock,
@@ -181,7 +184,9 @@ class Following:
         asked = ask(self._rule, Conditions(self._stream, 1, column))
         holds = tuple(None if truth < 0 else bool(truth) for truth in asked.holds[:, 0].tolist())
         fields = zip(self._decoder.fields, readings.columns[:, 0].tolist(), strict=True)
-        return holds, {field.name: as_value(field, number) for field, number in fields}
+        return holds, {
+            field.name: as_value(field, number) for field, number in fields if field.name in self._rule.reads
+        }
 
     def _changed(self, out: ShardOutput) -> list[Changed]:
         """The transitions of the device among what was said."""

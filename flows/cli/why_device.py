@@ -23,6 +23,7 @@ from flows.rules.load import load_configuration
 from flows.rules.model import Rule, RuleSet
 from flows.rules.published import RuleSets
 from flows.settings import Settings
+from flows.steps import load_steps
 from flows.topics.names import TopicNames
 from flows.topics.port import Topics, read_latest
 
@@ -209,6 +210,7 @@ def _question(
         kept=_EVERY if asked.every else max(KEPT, asked.last or 0),
         stale_after=round(settings.devices.stale_after_s * 1000),
         max_bytes=settings.devices.max_message_bytes,
+        steps=load_steps(settings),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +17,7 @@ from flows.backtest.verdict import verdict_of
 from flows.devices.standing import CountStanding, RunStanding, TrendStanding
 from flows.expressions import parse
 from flows.rules.model import Count, Rule, RuleSet, Run, Trend, Worsening
+from flows.steps import Columns, Steps
 from flows.streams import Stream
 from flows.topics.port import RawBatch
 from tests.unit.devices.driving import Driven, Sets, message_of, raw_batch
@@ -50,7 +52,7 @@ def batches_of(readings: list[Sent], size: int = 40) -> Iterator[RawBatch]:
 
 
 def asked(
-    rule: Rule, stream: Stream, readings: list[Sent], attributes: Things | None = None, **more: int
+    rule: Rule, stream: Stream, readings: list[Sent], attributes: Things | None = None, **more: Any
 ) -> Explained:
     """What is told of device `a`."""
     rule_set = RuleSet(
@@ -259,3 +261,14 @@ def test_the_readings_of_one_message_are_told_one_by_one() -> None:
     assert told.steps[-1].status == "refused"
     assert told.steps[-1].refused == ("at is not a number",)
     assert np.array([step.at for step in told.steps[:-1]]).tolist() == [START + i * 10_000 for i in range(4)]
+
+
+def test_what_a_readings_step_derives_is_asked_too() -> None:
+    """The rule sees what the team's own step makes of the columns, and so does who asks why."""
+
+    def double(columns: Columns) -> Columns:
+        return columns.replace(heat=columns.values["heat"] * 2)
+
+    told = asked(HOT, stream_of(), heats(1, 2, 3, 4), steps=Steps(readings=double))
+    assert [step.values["heat"] for step in told.steps] == [2.0, 4.0, 6.0, 8.0]
+    assert [changed.transition for changed in told.transitions] == ["raised"]
