@@ -165,6 +165,27 @@ class CsvColumnMissing(WrongInput):
         )
 
 
+class NothingToInfer(WrongInput):
+    """An archive holds nothing from which a stream could be told."""
+
+    def __init__(self, path: str, broken: int, what: str) -> None:
+        found = f"{broken} lines, but no whole {what}" if broken else f"no {what} at all"
+        super().__init__(
+            f"{path}: it holds {found}. Give JSON objects, one a line, or a table as .csv whose first line names "
+            "the columns."
+        )
+
+
+class InferenceFailed(WrongInput):
+    """What an archive is cannot be told without a word from who knows it."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(
+            f"{path}: {what}. Say which column is what with --time, --key or --shape; a time is a number, or a text "
+            "such as 2024-05-31T08:30:00Z or 2024-05-31 08:30:00."
+        )
+
+
 class ArchiveUnwritable(WrongInput):
     """An archive cannot be written as asked."""
 
@@ -346,6 +367,13 @@ class FolderTaken(WrongInput):
         super().__init__(
             f"{path} exists and was not made by this command. Name another folder with --folder."
         )
+
+
+class FolderUnusable(WrongInput):
+    """A folder cannot take a new configuration."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path} cannot take a new configuration: {what}. Name a new or an empty folder.")
 
 
 class ProcessEnded(TelltaleError):

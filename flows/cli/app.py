@@ -11,6 +11,7 @@ from flows.cli import (
     check,
     dead_letters,
     demo,
+    init,
     rules,
     run,
     schema,
@@ -55,6 +56,7 @@ def telltale(
 app.command(short_help="Show the whole loop on a simulated fleet.", epilog=example("telltale demo"))(
     demo.demo
 )
+app.command(epilog=init.EXAMPLE)(init.init)
 app.command(epilog=example("telltale run --all", "telltale run devices"))(run.run)
 app.command(epilog=check.EXAMPLE)(check.check)
 app.add_typer(rules.app, name="rules")

@@ -1,0 +1,93 @@
+"""What `telltale init` makes: the starter, or a configuration for a stranger's archive, ready to run as it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from flows.errors import FolderUnusable
+from flows.inference.document import write_document
+from flows.inference.first_rule import first_rule
+from flows.inference.proposal import Proposal
+from flows.rules.json_schema import KINDS, Kind, schema_of
+
+_STARTER = Path(__file__).parent / "starter"
+_SCHEMAS = ".schemas"
+_IGNORED = "# What the flows keep, and what they send in this default.\nstate/\noutbox/\n__pycache__/\n"
+_PURPOSES = """\
+# Why we may write to somebody. Actions such as `notify` name a purpose, never a lane.
+purposes:
+  service:
+    lane: normal
+    valid_for: 24h
+"""
+_PROFILE = """\
+# What is known of a customer now, kept up to date with every event and alarm; rules read it as profile.<name>.
+values:
+  raised: {alarm: RULE, take: count}
+"""
+
+
+def make_starter(folder: Path) -> None:
+    """Copy the starter into a new or empty folder; raises FolderUnusable."""
+    _begin(folder)
+    try:
+        shutil.copytree(_STARTER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:
+        raise FolderUnusable(str(folder), error.strerror or "it cannot be written") from error
+    _finish(folder)
+
+
+def make_for(folder: Path, proposal: Proposal) -> None:
+    """Write a configuration for what was proposed, with one rule, into a new or empty folder; raises FolderUnusable."""
+    _begin(folder)
+    name, rule = first_rule(proposal)
+    settings = (_STARTER / "telltale.toml").read_text(encoding="utf-8")
+    # The starter's steps are for the starter's fields.
+    kept = [line for line in settings.splitlines() if not line.startswith("# steps")]
+    texts = {
+        "telltale.toml": "\n".join(kept) + "\n",
+        "streams.yaml": write_document(proposal),
+        "purposes.yaml": _PURPOSES,
+        "profile.yaml": _PROFILE.replace("RULE", name),
+        f"rules/{name}.yaml": rule,
+    }
+    for path, text in texts.items():
+        _write(folder / path, text)
+    _finish(folder)
+
+
+def _begin(folder: Path) -> None:
+    """The folder must be new or empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FolderUnusable(str(folder), "it is not empty")
+    except FileExistsError as error:
+        raise FolderUnusable(str(folder), "it is a file") from error
+    except OSError as error:
+        raise FolderUnusable(str(folder), error.strerror or "it cannot be made") from error
+
+
+def _finish(folder: Path) -> None:
+    """What every configuration has: schemas, a line in each file that names its own, and what git leaves out."""
+    for kind in KINDS:
+        schema = msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2).decode()
+        _write(folder / _SCHEMAS / f"{kind}.json", schema + "\n")
+    of_kind: dict[str, Kind] = {"streams": "streams", "purposes": "purposes", "profile": "profile"}
+    for file in sorted(folder.rglob("*.yaml")):
+        kind = of_kind.get(file.stem, "rule") if file.parent == folder else "rule"
+        up = "../" * len(file.parent.relative_to(folder).parts)
+        line = f"# yaml-language-server: $schema={up}{_SCHEMAS}/{kind}.json\n"
+        _write(file, line + file.read_text(encoding="utf-8"))
+    _write(folder / ".gitignore", _IGNORED)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FolderUnusable(str(file.parent), error.strerror or "it cannot be written") from error
