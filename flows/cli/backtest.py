@@ -20,6 +20,7 @@ from flows.cli.backtest_input import (
     stream_named,
     time_given,
 )
+from flows.cli.completion import rule_names, stream_names
 from flows.cli.options import Config, example, settings_of
 from flows.cli.progress import Read, progress, unwatched
 from flows.cli.show import say, time_of
@@ -61,14 +62,26 @@ def backtest(
         list[Path], typer.Argument(metavar="ARCHIVE...", help="Readings as JSONL or CSV, plain, .gz or .zst.")
     ],
     stream: Annotated[
-        str | None, typer.Option("--stream", "-s", help="The stream they are of, if there are several.")
+        str | None,
+        typer.Option(
+            "--stream",
+            "-s",
+            autocompletion=stream_names,
+            help="The stream they are of, if there are several.",
+        ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(metavar="OLDDIR", help="Compare with this configuration, or this folder of rules."),
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", "-r", help="Only this rule, even if disabled; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            "-r",
+            autocompletion=rule_names,
+            help="Only this rule, even if disabled; repeatable.",
+        ),
     ] = None,
     things: Annotated[
         Path | None,

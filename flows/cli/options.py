@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Generator
@@ -75,6 +76,8 @@ def bus_of(settings: Settings) -> Generator[Topics]:
     topics = open_topics(settings)
     try:
         if settings.topics.bus == "kafka":
+            # What librdkafka mutters while it tries again is told as an error of ours, if it comes to that.
+            logging.getLogger("flows.topics.kafka").addHandler(logging.NullHandler())
             with answering(settings):
                 topics.list()
         yield topics

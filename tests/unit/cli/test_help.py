@@ -90,6 +90,8 @@ def test_bash_completes_commands_and_the_names_of_topics(completed):
     assert completed("telltale topics tail al") == ["alarms"]
     assert "telemetry" in completed("telltale topics send te")
     assert completed("telltale topics lag --group telltale-o") == ["telltale-outbox"]
+    assert completed("telltale backtest --rule engine") == ["engine-overheating"]
+    assert completed("telltale backtest --stream v") == ["vehicle"]
 
 
 def test_where_names_cannot_be_told_none_are_offered(completed, project):
