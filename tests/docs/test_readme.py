@@ -20,13 +20,13 @@ from tests.docs.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-MAKE, EMBEDDED, KAFKA = "See it", "Your own, step by step", "On your Kafka"
+MAKE, EMBEDDED, KAFKA = "See it", "A fleet, step by step", "On your Kafka"
 # What each command has to say; a command that is not here has no test, which is a failure.
 SAYS = {
     ". .venv/bin/activate": "",
-    "cp -r flows/starter my-fleet": "",
+    "telltale init my-fleet": "my-fleet",
     "cd my-fleet": "",
-    "telltale rules check": "All good: 5 rules",
+    "telltale check": "5 rules",
     "telltale rules test": r"\b\d+ tests passed",
     "telltale simulate --vehicles 200 --duration 30m": r"messages of 200 vehicles written to the topic \S*telemetry",
     "telltale topics lag": "telltale-outbox",
