@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.expression_nodes import (
+    EARTH_KM,
     All,
     Among,
     AnyOf,
@@ -141,7 +142,7 @@ def _arithmetic(symbol: str, left: Numbers, right: Numbers) -> Numbers:
 
 
 def _call(node: Call, lookup: Lookup, codes: Codes) -> Numbers:
-    """The four functions that columns know."""
+    """The functions that columns know."""
     numbers = [_finite(as_numbers(column_of(a, lookup, codes))) for a in node.arguments]
     match node.function:
         case "abs":
@@ -154,8 +155,20 @@ def _call(node: Call, lookup: Lookup, codes: Codes) -> Numbers:
             scale = 10.0 ** (int(numbers[1]) if len(numbers) > 1 else 0)
             with np.errstate(all="ignore"):
                 return _finite(np.rint(numbers[0] * scale) / scale)
+        case "distance_km":
+            return _distance_km(*map(np.radians, numbers))
         case _:
             raise TypeError(f"the function {node.function!r} does not work on columns")
+
+
+def _distance_km(
+    latitude: Numbers, longitude: Numbers, to_latitude: Numbers, to_longitude: Numbers
+) -> Numbers:
+    """Great-circle distance of two points in radians (haversine: Sinnott, "Virtues of the Haversine", 1984)."""
+    across = np.sin((to_latitude - latitude) / 2) ** 2
+    along = np.sin((to_longitude - longitude) / 2) ** 2
+    half = across + np.cos(latitude) * np.cos(to_latitude) * along
+    return _finite(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
 
 
 def _and(left: Truths, right: Truths) -> Truths:

@@ -9,6 +9,8 @@ from typing import Literal as OneOf
 
 import msgspec
 
+EARTH_KM = 6371.0088
+"""The Earth's mean radius (Moritz, Geodetic Reference System 1980), for great-circle distances."""
 ArithmeticOperator = OneOf["+", "-", "*", "/", "%"]
 CompareOperator = OneOf["<", "<=", ">", ">=", "==", "!="]
 

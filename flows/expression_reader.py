@@ -207,7 +207,16 @@ class _Reader:
         arguments = tuple(self.node(argument, depth) for argument in node.args)
         if function == "round" and len(arguments) > 1 and not _is_digits(arguments[1]):
             self.wrong(node.args[1], "round takes 0 to 9 digits", "Write the number of digits out.")
+        if function == "distance_km":
+            return Call(function, self.points(node, arguments))
         return Call(function, arguments)
+
+    def points(self, node: ast.Call, arguments: tuple[Node, ...]) -> tuple[Node, ...]:
+        """Latitude and longitude of two points; the first, if it is not written, is where the device is."""
+        if len(arguments) == 3:
+            hint = "Write latitude and longitude of one point, or of two."
+            self.wrong(node, "distance_km takes 2 or 4 arguments, not 3", hint)
+        return (Name("latitude"), Name("longitude"), *arguments) if len(arguments) == 2 else arguments
 
 
 def _is_digits(node: Node) -> bool:

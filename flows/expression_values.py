@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from flows.expression_nodes import (
+    EARTH_KM,
     All,
     Among,
     AnyOf,
@@ -134,7 +135,7 @@ def _arithmetic(symbol: str, left: Value, right: Value) -> float | None:
 
 def _call(function: str, values: list[Value], functions: Functions) -> Value:
     """A built-in function of numbers, else one that was handed in."""
-    if function not in ("abs", "min", "max", "round"):
+    if function not in ("abs", "min", "max", "round", "distance_km"):
         return _scalar(functions[function](*values))
     numbers = [number for number in map(_number, values) if number is not None]
     if len(numbers) < len(values):
@@ -142,12 +143,20 @@ def _call(function: str, values: list[Value], functions: Functions) -> Value:
     match function:
         case "abs":
             return abs(numbers[0])
-        case "min":
-            return min(numbers)
-        case "max":
-            return max(numbers)
+        case "min" | "max":
+            return (min if function == "min" else max)(numbers)
+        case "distance_km":
+            return _distance_km(*map(math.radians, numbers))
         case _:
             return rounded(numbers[0], int(numbers[1]) if len(numbers) > 1 else 0)
+
+
+def _distance_km(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
+    """Great-circle distance of two points in radians (haversine: Sinnott, "Virtues of the Haversine", 1984)."""
+    across = math.sin((to_latitude - latitude) / 2) ** 2
+    along = math.sin((to_longitude - longitude) / 2) ** 2
+    half = across + math.cos(latitude) * math.cos(to_latitude) * along
+    return 2 * EARTH_KM * math.asin(math.sqrt(min(max(half, 0.0), 1.0)))
 
 
 def rounded(number: float, digits: int) -> float | None:

@@ -17,7 +17,7 @@ from flows.expression_reader import read
 from flows.expression_values import Functions, Scope
 from flows.schema import Value
 
-COLUMN_FUNCTIONS = frozenset({"abs", "min", "max", "round"})
+COLUMN_FUNCTIONS = frozenset({"abs", "min", "max", "round", "distance_km"})
 VALUE_FUNCTIONS = COLUMN_FUNCTIONS | {"has_open", "last_action", "local_hour"}
 
 

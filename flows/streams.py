@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -19,14 +21,25 @@ MS_PER_UNIT: dict[str, float] = {
     "h": 3600e3,
     "d": 86400e3,
 }
+# The columns of a position, of which one is of no use without the other.
+POSITION = frozenset({"latitude", "longitude"})
+# What a value of each type must be, as a refusal says it.
+EXPECTED: dict[str, str] = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "enum": "a text",
+    "text": "a text",
+}
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement: in conditions a float is itself, a bool 0 or 1, an enum its place among `values`.
 
-    `source` is the dotted path of the value in a message (empty: its name); what is read there counts as
-    value × `scale` + `offset`, in `unit`. A value outside [`low`, `high`], given in `unit`, becomes missing, with a
-    copy to the dead letters. `text` is evidence only. A `derived` field is in no message: a step fills it.
+    `source` is the dotted path of the value in a message (empty: its name), in a narrow stream its metric; what is
+    read there counts as value × `scale` + `offset`, in `unit`. A value outside [`low`, `high`], given in `unit`,
+    becomes missing, with a copy to the dead letters. `text` is evidence only. A `derived` field is in no message: a
+    step fills it.
     """
 
     name: str
@@ -44,6 +57,57 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     def path(self) -> str:
         """Where the value stands in a message, dotted."""
         return self.source or self.name
+
+    @property
+    def scaled(self) -> bool:
+        """Whether what a message says is not the value itself."""
+        return self.scale != 1.0 or self.offset != 0.0
+
+    def number(self, said: object) -> float | None:
+        """What a message says as the number that conditions see; None for a value of the wrong type.
+
+        NaN is missing. Infinity stands for what cannot be: NaN, an unknown value of an enum, a number too great.
+        """
+        if said is None:
+            return math.nan
+        if self.type == "bool":
+            return float(said) if isinstance(said, bool) else None
+        if self.type == "enum" and isinstance(said, str):
+            return float(self.values.index(said)) if said in self.values else math.inf
+        numeric = self.type in ("float", "int") and not isinstance(said, bool)
+        return self._of_number(said) if numeric and isinstance(said, int | float) else None
+
+    def _of_number(self, said: float) -> float | None:
+        """A number of any size, scaled."""
+        try:
+            number = float(said)
+        except OverflowError:
+            return math.inf
+        if self.type == "int" and math.isfinite(number) and not number.is_integer():
+            return None
+        return math.inf if math.isnan(number) else number * self.scale + self.offset
+
+    def believes(self, number: float) -> bool:
+        """Whether a number can be; a missing one can."""
+        if math.isnan(number):
+            return True
+        outside = (self.low is not None and number < self.low) or (
+            self.high is not None and number > self.high
+        )
+        return math.isfinite(number) and not outside
+
+
+def value_at(said: Mapping[str, Any], path: str) -> Any:
+    """What an object says at a dotted path, None if nothing.
+
+    The nested value counts; where nothing stands there, a key of the object itself that is the path as a whole does.
+    """
+    found: Any = said
+    for part in path.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return said.get(path)
+        found = cast("Mapping[str, Any]", found)[part]
+    return found
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -69,8 +133,9 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` and `time` may be dotted paths. All readings of a stream that names a `device` are of that one, and `key`
     is empty. `zone` is that of RFC 3339 times which name none. In a `narrow` stream a message holds one
-    measurement: its field's `path` at `metric` and its value at `value`. `attributes` are what `things` may say of a
-    device and rules may read as `device.<name>`.
+    measurement: its field's `path` at `metric` and its value at `value`. What a `position` gives are the fields
+    `latitude` and `longitude`, the last two of `fields`. `attributes` are what `things` may say of a device and rules
+    may read as `device.<name>`.
     """
 
     name: str
@@ -93,6 +158,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     def field(self, name: str) -> Field | None:
         """The field of that name, or None."""
         return next((f for f in self.fields if f.name == name), None)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Of a narrow stream, what its messages may name as their metric, in the order of the fields."""
+        return tuple(f.path for f in self.fields if not f.derived) if self.shape == "narrow" else ()
 
     def attribute(self, name: str) -> Field | None:
         """The device attribute of that name, or None."""

@@ -7,12 +7,13 @@ are left as they came.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from flows import ids
+from flows.customers.declared import EventRefused, SentEvent, as_declared
 from flows.customers.identity_view import is_thing
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn
 from flows.customers.triggers import OutcomeOf, Published
@@ -20,6 +21,7 @@ from flows.engine.messages import Item
 from flows.engine.sink import Outgoing
 from flows.engine.spread import key_names
 from flows.schema import Alarm, DeadLetter, Decision, Event, Identity, Outcome
+from flows.streams import EventType
 from flows.topics.port import Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,14 +58,24 @@ def keys(partitions: int, buckets: int) -> Keys:
 
 
 class Decoding:
-    """Makes keyed items of the messages of each topic the customers flow reads."""
+    """Makes keyed items of the messages of each topic the customers flow reads.
 
-    def __init__(self, where: Keys, tenant_key: bytes, dead_letters: str) -> None:
+    `declared` gives the kinds of events that the rule set in force declares.
+    """
+
+    def __init__(
+        self,
+        where: Keys,
+        tenant_key: bytes,
+        dead_letters: str,
+        declared: Callable[[], Mapping[str, EventType]] = dict,
+    ) -> None:
         self._keys = where
         self._tenant_key = tenant_key
         self._dead_letters = dead_letters
+        self._declared = declared
         self._alarm = msgspec.json.Decoder(Alarm)
-        self._event = msgspec.json.Decoder(Event)
+        self._event = msgspec.json.Decoder(SentEvent)
         self._identity = msgspec.json.Decoder(Identity)
         self._outcome = msgspec.json.Decoder(_OutcomeEvent)
         self._decision = msgspec.json.Decoder(Decision)
@@ -95,16 +107,17 @@ class Decoding:
             try:
                 items += one(message)
             except _UNREADABLE as error:
-                items.append(self._dead(message, error))
+                reason = error.reason if isinstance(error, EventRefused) else type(error).__name__
+                items.append(self._dead(message, reason, str(error)))
         return items
 
-    def _dead(self, message: Message, error: Exception) -> Item:
+    def _dead(self, message: Message, reason: str, said: str) -> Item:
         letter = DeadLetter(
             topic=message.topic,
             partition=message.partition,
             offset=message.offset,
-            reason=type(error).__name__,
-            message=str(error)[:1000],
+            reason=reason,
+            message=said[:1000],
             value=message.value or b"",
             key=message.key,
         )
@@ -116,9 +129,13 @@ class Decoding:
         return [(self._keys.of_subject(f"device:{alarm.device}"), AlarmIn(alarm))]
 
     def _one_event(self, message: Message) -> list[Item]:
-        raw = self._event.decode(message.value or b"")
-        subject = private(raw.subject, self._tenant_key)
-        return [self._event_item(msgspec.structs.replace(raw, subject=subject))]
+        found = as_declared(self._event.decode(message.value or b""), self._declared())
+        subject = private(found.event.subject, self._tenant_key)
+        event = self._event_item(msgspec.structs.replace(found.event, subject=subject))
+        missing = [
+            self._dead(message, "out_of_range", f"{field} is out of its range") for field in found.disbelieved
+        ]
+        return [event, *missing]
 
     def event(self, event: Event) -> Item:
         """An event from a step, which may have named another subject: one that is personal becomes its token."""

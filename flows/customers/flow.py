@@ -73,7 +73,9 @@ def customers_flow(
     """
     topics = TopicNames(settings.topics.prefix)
     where = decoding.keys(_partitions(open_topics, topics.identity), settings.customers.buckets)
-    decoder = Decoding(where, settings.tenant_key.encode(), topics.dead_letters)
+    decoder = Decoding(
+        where, settings.tenant_key.encode(), topics.dead_letters, lambda: rule_sets.current.events
+    )
     joints = Joints(steps, topics, open_topics, decoder)
     book = RuleBook(rule_sets)
     flow = Dataflow(names.CUSTOMERS_FLOW)

@@ -5,31 +5,33 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from flows.devices.alarms import Cause
+from flows.devices.alarms import Cause, as_value
 from flows.devices.decoder import Readings, value_of
-from flows.devices.slow_decoder import at_of, parse_json
+from flows.devices.slow_decoder import parse_json, said_of
 from flows.schema import Value
-from flows.streams import Stream
+from flows.streams import POSITION, Field, Stream
 from flows.topics.port import RawBatch
 
 _MOST_TEXT = 500
 
 
-def _declared(stream: Stream, found: Any) -> dict[str, Value]:
-    """The declared fields of one decoded reading, texts cut to 500 characters."""
-    if not isinstance(found, dict):
-        return {}
-    said, values = cast("dict[str, Any]", found), dict[str, Value]()
-    for field in stream.fields:
-        value = said.get(field.name)
-        if isinstance(value, str):
-            # half a surrogate pair, which JSON lets through, cannot be written again
-            values[field.name] = value[:_MOST_TEXT].encode("utf-8", "replace").decode()
-        elif isinstance(value, bool | int):
-            values[field.name] = value
-        elif isinstance(value, float):
-            values[field.name] = value if math.isfinite(value) else None
-    return values
+def _text(said: str) -> str:
+    """A text as it can be written again, which half a surrogate pair, let through by JSON, cannot; cut short."""
+    return said[:_MOST_TEXT].encode("utf-8", "replace").decode()
+
+
+def _value(field: Field, said: Any) -> Value:
+    """What a message says of a field, scaled, as evidence keeps it."""
+    if isinstance(said, str):
+        return _text(said)
+    if isinstance(said, float) and not math.isfinite(said):
+        return None
+    if not isinstance(said, bool | int | float) or not field.scaled:
+        return said if isinstance(said, bool | int | float) else None
+    number = field.number(said)
+    if number is None or not math.isfinite(number):
+        return None
+    return int(number) if field.type == "int" else number
 
 
 class Causes:
@@ -50,12 +52,34 @@ class Causes:
         )
 
     def _reading(self, row: int, message: int) -> dict[str, Value]:
-        found = parse_json(value_of(self._batch, message))
+        """The declared fields of a row: what rules saw of those that they read, else what the message says."""
+        found: Any = parse_json(value_of(self._batch, message))
         if isinstance(found, list):
-            found = self._among(cast("list[Any]", found), row)
-        return _declared(self._stream, found)
+            found = cast("list[Any]", found)[int(self._readings.nth[row])]
+        said = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        values: dict[str, Value] = {}
+        for field in self._stream.fields:
+            value = _value(field, said_of(self._stream, said, field))
+            seen = self._seen(field, row)
+            if seen is not None and (field.number(value) != seen or field.scaled):
+                value = as_value(field, seen)
+            if value is not None:
+                values[field.name] = value
+        if self._stream.position is not None and not self._placed(values):
+            values = {name: value for name, value in values.items() if name not in POSITION}
+        return values
 
-    def _among(self, found: list[Any], row: int) -> Any:
-        """Which reading of an array a row is, by its event time as decoded: refused ones left no row."""
-        at = int(self._readings.at[row])
-        return next((one for one in found if at_of(self._stream, one) == at), None)
+    def _seen(self, field: Field, row: int) -> float | None:
+        """What the rules saw of a field, None where it is not read or missing."""
+        if field.name not in self._readings.fields:
+            return None
+        number = float(self._readings.columns[self._readings.fields.index(field.name), row])
+        return None if math.isnan(number) else number
+
+    def _placed(self, values: dict[str, Value]) -> bool:
+        """Whether latitude and longitude are both there and can be."""
+        for field in self._stream.fields:
+            number = values.get(field.name)
+            if field.name in POSITION and not (isinstance(number, float | int) and field.believes(number)):
+                return False
+        return True

@@ -11,7 +11,7 @@ from flows.devices.scanner import Scanner
 from flows.devices.slow_decoder import Refusal, SlowReading, decode_slowly
 from flows.devices.table import hash_of
 from flows.schema import DeadLetter
-from flows.streams import Stream
+from flows.streams import POSITION, Stream
 from flows.topics.port import RawBatch
 
 
@@ -20,6 +20,8 @@ class Readings(msgspec.Struct, frozen=True):
 
     `columns` float64 [fields, n] (NaN is missing), `at` and `appended` int64 ms, `message` int64 index into the raw
     batch, device id `data[low:high]` with its hash; `dead` the dead letters, `refused` how many readings they cost.
+    `nth` int64 [n] is the place in a message that is an array, empty when none is one; `metrics` int64 [n] is which of
+    a narrow stream's metrics each reading names, -1 for none of them, empty in a wide one.
     """
 
     fields: tuple[str, ...]
@@ -31,8 +33,25 @@ class Readings(msgspec.Struct, frozen=True):
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     hashes: NDArray[np.uint64]
+    nth: NDArray[np.int64]
+    metrics: NDArray[np.int64]
     dead: list[DeadLetter]
     refused: int
+
+    def only(self, keep: NDArray[np.bool_]) -> Readings:
+        """Some of the readings, in their order."""
+        return msgspec.structs.replace(
+            self,
+            columns=np.ascontiguousarray(self.columns[:, keep]),
+            at=self.at[keep],
+            appended=self.appended[keep],
+            message=self.message[keep],
+            low=self.low[keep],
+            high=self.high[keep],
+            hashes=self.hashes[keep],
+            nth=self.nth[keep] if len(self.nth) else self.nth,
+            metrics=self.metrics[keep] if len(self.metrics) else self.metrics,
+        )
 
 
 def value_of(batch: RawBatch, message: int) -> bytes:
@@ -45,8 +64,9 @@ class Decoder:
     """Decodes a stream's batches for the fields that some rule reads."""
 
     def __init__(self, stream: Stream, fields: tuple[str, ...], max_bytes: int) -> None:
+        read = {*fields, *POSITION} if stream.position and not POSITION.isdisjoint(fields) else set(fields)
         # Texts are evidence only: they are read again from the message when they are needed.
-        self.fields = tuple(f for f in stream.fields if f.name in fields and f.type != "text")
+        self.fields = tuple(f for f in stream.fields if f.name in read and f.type != "text")
         self._stream = stream
         self._max_bytes = max_bytes
         self._scanner = Scanner(stream, self.fields)
@@ -57,10 +77,21 @@ class Decoder:
         scanned = self._scanner.scan(data, batch.ends)
         sizes = np.diff(batch.ends, prepend=0)
         scanned.ok[sizes > self._max_bytes] = 0
+        if self._stream.device:
+            data = self._of_one_device(data, scanned)
         dead: list[DeadLetter] = []
         readings, refused = self._assemble(batch, data, scanned, dead)
-        readings = self._within_range(batch, readings, dead)
+        self._within_range(batch, readings, dead)
+        self._both_or_neither(readings)
         return msgspec.structs.replace(readings, dead=dead, refused=refused)
+
+    def _of_one_device(self, data: NDArray[np.uint8], scanned: Scanned) -> NDArray[np.uint8]:
+        """The batch's bytes and behind them the id of the stream's only device, which all rows then have."""
+        device = self._stream.device.encode()
+        scanned.low[:] = len(data)
+        scanned.high[:] = len(data) + len(device)
+        scanned.hashes[:] = hash_of(device)
+        return np.concatenate([data, np.frombuffer(device, np.uint8)])
 
     def _assemble(
         self, batch: RawBatch, data: NDArray[np.uint8], scanned: Scanned, dead: list[DeadLetter]
@@ -71,7 +102,7 @@ class Decoder:
             n = len(batch.ends)
             return Readings(
                 names, scanned.columns, scanned.at, batch.appended, np.arange(n), data,
-                scanned.low, scanned.high, scanned.hashes, dead, 0,
+                scanned.low, scanned.high, scanned.hashes, np.empty(0, np.int64), scanned.metrics, dead, 0,
             ), 0  # fmt: skip
         slow: list[tuple[int, SlowReading]] = []
         refused = 0
@@ -96,6 +127,11 @@ class Decoder:
             data = np.concatenate([data, np.frombuffer(b"".join(devices), np.uint8)])
         columns = np.array([one.values for _, one in slow], np.float64).reshape(len(slow), len(self.fields)).T
         hashes = np.array([hash_of(device) for device in devices], np.uint64)
+        nth = np.array([one.nth for _, one in slow], np.int64)
+        metrics = scanned.metrics
+        if self._stream.shape == "narrow":
+            own = np.array([one.metric for _, one in slow], np.int64)
+            metrics = np.concatenate([metrics[fast], own])[order]
         return Readings(
             fields=tuple(f.name for f in self.fields),
             columns=np.ascontiguousarray(
@@ -108,11 +144,13 @@ class Decoder:
             low=np.concatenate([scanned.low[fast], ends[:-1]])[order],
             high=np.concatenate([scanned.high[fast], ends[1:]])[order],
             hashes=np.concatenate([scanned.hashes[fast], hashes])[order],
+            nth=np.concatenate([np.zeros(len(fast), np.int64), nth])[order],
+            metrics=metrics,
             dead=[],
             refused=0,
         )
 
-    def _within_range(self, batch: RawBatch, readings: Readings, dead: list[DeadLetter]) -> Readings:
+    def _within_range(self, batch: RawBatch, readings: Readings, dead: list[DeadLetter]) -> None:
         """Values that cannot be become missing, each with a copy to the dead letters."""
         columns = readings.columns
         for i, field in enumerate(self.fields):
@@ -127,7 +165,15 @@ class Decoder:
                 refusal = Refusal("out_of_range", f"{field.name} is out of its range", False)
                 dead.append(self._dead(batch, message, value_of(batch, message), refusal))
                 column[row] = np.nan
-        return readings
+
+    def _both_or_neither(self, readings: Readings) -> None:
+        """Half a position is none."""
+        places = [i for i, field in enumerate(self.fields) if field.name in POSITION]
+        if self._stream.position is None or not places:
+            return
+        position = readings.columns[places]
+        position[:, np.isnan(position).any(axis=0)] = np.nan
+        readings.columns[places] = position
 
     def _dead(self, batch: RawBatch, message: int, value: bytes, refusal: Refusal) -> DeadLetter:
         return DeadLetter(

@@ -24,7 +24,7 @@ from flows.devices.columns import ReadingsStep
 from flows.devices.conditions import Conditions
 from flows.devices.decoder import Decoder, Readings, value_of
 from flows.devices.kernels import layout as k
-from flows.devices.kernels.acceptance import accept
+from flows.devices.memory import Memory
 from flows.devices.rule_state import RuleState, Transitions, answers_of, ask, rows_of
 from flows.devices.shard_state import (
     FORMAT,
@@ -48,9 +48,6 @@ from flows.schema import Account, Alarm, DeadLetter
 from flows.steps import NO_STEPS, Steps
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
-
-_RECENT = 32
-_LONG_AGO = -(1 << 62)
 
 
 def _row(told: tuple[int, Alarm]) -> int:
@@ -122,15 +119,14 @@ class Shard:
         if state is None:
             self._table = DeviceTable()
             self._clocks = k.Clocks(np.empty(0, np.int64), np.empty(0, np.int64))
-            self._recent = np.empty((0, 0), np.int64)
+            self._memory = Memory()
             self._set = rule_sets.current
             self._next = self._set.number
         else:
             self._table = DeviceTable(state.ids, unpack_lengths(state.lengths))
             own = unpack_clocks(state.clock_base, state.clocks, state.wide_clocks)
             self._clocks = k.Clocks(own, unpack_heard(own, state.heard, state.heard_width))
-            recent = np.frombuffer(state.recent, np.int64)
-            self._recent = recent.reshape(len(own), state.recent_size).copy()
+            self._memory = Memory(len(own), state.recent, state.recent_size, state.seen, state.seen_size)
             self._counts = state.counts
             self._greatest_event, self._greatest_append = state.greatest_event, state.greatest_append
             self._swept = state.swept
@@ -171,9 +167,7 @@ class Shard:
         self._step = ReadingsStep(self._place.steps, self._stream)
         self._decoder = Decoder(self._stream, self._step.wanted(reads), self._place.max_bytes)
         self._tick = tick_of(rules)
-        size = _RECENT if self._stream.lateness > 0 and any(s.windows for s in self._rules) else 0
-        if self._recent.shape[1] != size:
-            self._recent = np.full((len(self._recent), size), _LONG_AGO, np.int64)
+        self._memory.use(self._stream, windows=any(s.windows for s in self._rules))
 
     def _take_up(self, out: ShardOutput) -> None:
         """Use the set that the last snapshot named; episodes of rules that are gone lapse."""
@@ -266,7 +260,7 @@ class Shard:
         for start, stop, boundary in segments(clock, self._tick, self._swept):
             rows = slice(start, stop)
             segment = rows_of(columns, rows)
-            accept(segment, clock[rows], self._clocks, self._recent)
+            self._memory.accept(segment, readings.metrics[rows], clock[rows], self._clocks)
             told: list[tuple[int, Alarm]] = []
             for state, answers in zip(self._rules, asked, strict=True):
                 own = answers if stop - start == len(slots) else answers_of(answers, rows)
@@ -376,8 +370,7 @@ class Shard:
         if devices > have:
             more = max(devices, have * 9 // 8) - have
             self._clocks = k.Clocks(*(np.concatenate([c, np.full(more, -1, np.int64)]) for c in self._clocks))
-            recent = np.full((more, self._recent.shape[1]), _LONG_AGO, np.int64)
-            self._recent = np.concatenate([self._recent, recent])
+            self._memory.make_room(have + more)
         self._attributes.make_room(devices)
         for state in self._rules:
             state.make_room(devices)
@@ -388,15 +381,16 @@ class Shard:
         ids, offsets = self._table.contents()
         base, clocks, wide = pack_clocks(self._clocks.own[: self._table.count])
         heard, width = (b"", 0) if self._tick is None else pack_heard(*self._clocks, self._table.count)
+        recent, recent_size, seen, seen_size = self._memory.save(self._table.count)
         return encode_state(
             ShardState(
                 FORMAT, self._place.partition, self._set.number, self._next,
                 ids, pack_lengths(offsets), base, clocks, wide, heard, width,
                 self._greatest_event, self._greatest_append, self._swept,
-                self._recent[: self._table.count].tobytes(),
-                self._recent.shape[1],
+                recent, recent_size,
                 self._counts,
                 tuple(save_rule(state) for state in self._rules),
+                seen, seen_size,
             )
         )  # fmt: skip
 
@@ -430,7 +424,7 @@ class Shard:
         own = (
             self._table.nbytes()
             + sum(c.nbytes for c in self._clocks)
-            + self._recent.nbytes
+            + self._memory.nbytes()
             + self._attributes.nbytes()
         )
         return own + sum(state.nbytes() for state in self._rules)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from flows.errors import StateUnreadable
 
-FORMAT = 1
+FORMAT = 2
+# before 2 there were no narrow streams
+_READABLE = (1, 2)
 _NEVER = -1
 
 
@@ -71,7 +73,10 @@ class Counts(msgspec.Struct, array_like=True):
 
 
 class ShardState(msgspec.Struct, frozen=True, array_like=True):
-    """All of a shard; `rule_set` made the state, `next_rule_set` is taken up with the next batch."""
+    """All of a shard; `rule_set` made the state, `next_rule_set` is taken up with the next batch.
+
+    `recent` and `seen` are what `Memory` keeps, `recent_size` and `seen_size` numbers a device.
+    """
 
     format: int
     partition: int
@@ -91,6 +96,8 @@ class ShardState(msgspec.Struct, frozen=True, array_like=True):
     recent_size: int
     counts: Counts
     rules: tuple[CellsState, ...]
+    seen: bytes = b""
+    seen_size: int = 0
 
 
 def pack_clocks(clocks: NDArray[np.int64]) -> tuple[int, bytes, bool]:
@@ -140,9 +147,9 @@ def encode_state(state: ShardState) -> bytes:
 
 
 def decode_state(data: bytes, what: str) -> ShardState:
-    """Read a snapshot; raises StateUnreadable for one of another format."""
+    """Read a snapshot of this format or an older one; raises StateUnreadable for any other."""
     start: Any = msgspec.msgpack.decode(data, type=list[Any])
-    if start[0] != FORMAT:
+    if start[0] not in _READABLE:
         raise StateUnreadable(what, int(start[0]), FORMAT)
     return msgspec.msgpack.decode(data, type=ShardState)
 

@@ -1,4 +1,4 @@
-"""Decode one message that the scanner did not take: arrays, escapes, exponents, RFC 3339 times, and what is broken."""
+"""Decode one message that the scanner did not take: arrays, escapes, exponents, times in a zone, what is broken."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from typing import Any, cast
 
 import msgspec
 
-from flows.streams import MS_PER_UNIT, Field, Stream
+from flows.streams import EXPECTED, MS_PER_UNIT, Field, Stream, value_at
+from flows.zones import zone_named
 
 MAX_DEVICE_BYTES = 255
 MAX_READINGS_PER_MESSAGE = 10_000
 _LATEST = 1 << 53
+_MOST_NUMBER = 1 << 63
 
 
 class SlowReading(msgspec.Struct, frozen=True):
-    """One reading: the device's id in UTF-8, event time in ms, a float per wanted field (NaN is missing)."""
+    """One reading: the device's id in UTF-8, event time in ms, a float per wanted field (NaN is missing).
+
+    `nth` is its place in the message's array, `metric` which of a narrow stream's metrics it names, -1 for one that is
+    not declared.
+    """
 
     device: bytes
     at: int
     values: tuple[float, ...]
+    metric: int = -1
+    nth: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -73,18 +81,25 @@ def _finite(number: float) -> bool:
         return False
 
 
+def _moment(stream: Stream, found: object) -> int:
+    """The ms of an RFC 3339 text, in the stream's zone if it names none; an hour that comes twice is the first."""
+    if not isinstance(found, str):
+        raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text")
+    try:
+        moment = datetime.fromisoformat(found)
+        if moment.tzinfo is None and stream.zone:
+            moment = moment.replace(tzinfo=zone_named(stream.zone))
+        if moment.tzinfo is not None:
+            return round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text") from error
+    raise _Refused("wrong_type", f"{stream.time} has no zone")
+
+
 def _time(stream: Stream, found: Any) -> int:
     """Event time in ms."""
     if stream.time_unit == "rfc3339":
-        if not isinstance(found, str):
-            raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text")
-        try:
-            moment = datetime.fromisoformat(found)
-        except ValueError as error:
-            raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text") from error
-        if moment.tzinfo is None:
-            raise _Refused("wrong_type", f"{stream.time} has no zone")
-        at = round(moment.timestamp() * 1000)
+        at = _moment(stream, found)
     elif isinstance(found, bool) or not isinstance(found, int | float) or not _finite(found):
         raise _Refused("wrong_type", f"{stream.time} is not a number")
     elif isinstance(found, int):
@@ -92,72 +107,86 @@ def _time(stream: Stream, found: Any) -> int:
         at = found * int(factor) if factor >= 1 else found // round(1 / factor)
     else:
         # past the float's range it would be infinite, and has no floor
-        at = math.floor(min(found * MS_PER_UNIT[stream.time_unit], float(_LATEST)))
+        ms = min(found * MS_PER_UNIT[stream.time_unit], float(_LATEST))
+        # 1.001 s are 1000.9999999999999 ms: what rounding alone took from a whole one is given back
+        at = round(ms) if abs(ms - round(ms)) <= 2 * math.ulp(ms) else math.floor(ms)
     if not 0 < at < _LATEST:
         raise _Refused("wrong_type", f"{stream.time} is not a time that can be")
     return at
 
 
-def _wrong(field: Field, expected: str) -> _Refused:
-    return _Refused("wrong_type", f"{field.name} is not {expected}")
-
-
-def _value(field: Field, found: Any) -> float:
-    """One value as a float; NaN is missing, infinity stays for the range check; raises _Refused for a wrong type."""
-    if found is None:
-        return math.nan
-    if field.type == "bool":
-        if not isinstance(found, bool):
-            raise _wrong(field, "true or false")
-        return float(found)
-    if field.type == "enum":
-        if not isinstance(found, str):
-            raise _wrong(field, "a text")
-        return float(field.values.index(found)) if found in field.values else math.inf
+def _name(found: object) -> str | None:
+    """A device's id: a text, or a whole number as its digits; None for what is neither."""
+    if isinstance(found, str):
+        return found or None
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise _wrong(field, "a number")
-    try:
-        value = float(found)
-    except OverflowError:
-        return math.inf
-    if field.type == "int" and math.isfinite(value) and not value.is_integer():
-        raise _wrong(field, "a whole number")
-    return math.inf if math.isnan(value) else value
+        return None
+    if not _finite(found) or not -_MOST_NUMBER < found < _MOST_NUMBER or found != int(found):
+        return None
+    return str(int(found))
 
 
-def _reading(stream: Stream, fields: tuple[Field, ...], found: Any) -> SlowReading:
-    """One reading of a message; raises _Refused."""
-    if not isinstance(found, dict):
-        raise _Refused("wrong_type", "a reading is not a JSON object")
-    values = cast("dict[str, Any]", found)
-    for name in (stream.key, stream.time):
-        if values.get(name) is None:
-            raise _Refused("missing_field", f"{name} is missing")
-    device: object = values[stream.key]
-    if not isinstance(device, str) or not device:
-        raise _Refused("wrong_type", f"{stream.key} is not a text")
+def _device(stream: Stream, values: dict[str, Any]) -> bytes:
+    """Whose reading it is."""
+    if stream.device:
+        return stream.device.encode()
+    device = _name(value_at(values, stream.key))
+    if device is None:
+        raise _Refused("wrong_type", f"{stream.key} is neither a text nor a whole number")
     try:
         raw = device.encode()
     except UnicodeEncodeError as error:
         raise _Refused("wrong_type", f"{stream.key} is not Unicode") from error
     if len(raw) > MAX_DEVICE_BYTES:
         raise _Refused("too_big", f"{stream.key} is longer than {MAX_DEVICE_BYTES} bytes")
-    at = _time(stream, values[stream.time])
-    return SlowReading(raw, at, tuple(_value(field, values.get(field.name)) for field in fields))
+    return raw
+
+
+def _metric(stream: Stream, values: dict[str, Any]) -> int:
+    """Which of a narrow stream's metrics a reading names."""
+    metric = value_at(values, stream.metric)
+    if not isinstance(metric, str):
+        raise _Refused("wrong_type", f"{stream.metric} is not a text")
+    return stream.metrics.index(metric) if metric in stream.metrics else -1
+
+
+def _value(field: Field, found: Any) -> float:
+    """One value as a float; NaN is missing, infinity stays for the range check; raises _Refused for a wrong type."""
+    number = field.number(found)
+    if number is None:
+        raise _Refused("wrong_type", f"{field.name} is not {EXPECTED[field.type]}")
+    return number
+
+
+def said_of(stream: Stream, values: dict[str, Any], field: Field) -> Any:
+    """What a reading says of a field, as it is written; None for nothing."""
+    if field.derived:
+        return None
+    if stream.shape == "wide":
+        return value_at(values, field.path)
+    return value_at(values, stream.value) if value_at(values, stream.metric) == field.path else None
+
+
+def _reading(stream: Stream, fields: tuple[Field, ...], found: Any, nth: int) -> SlowReading:
+    """The nth reading of a message; raises _Refused."""
+    if not isinstance(found, dict):
+        raise _Refused("wrong_type", "a reading is not a JSON object")
+    values = cast("dict[str, Any]", found)
+    for path in (stream.key, stream.time, stream.metric):
+        if path and value_at(values, path) is None:
+            raise _Refused("missing_field", f"{path} is missing")
+    device = _device(stream, values)
+    at = _time(stream, value_at(values, stream.time))
+    metric = _metric(stream, values) if stream.shape == "narrow" else -1
+    return SlowReading(device, at, tuple(_value(f, said_of(stream, values, f)) for f in fields), metric, nth)
 
 
 def _devices(stream: Stream, many: list[Any]) -> set[str]:
     """Which devices the readings of a message name."""
-    keyed = (cast("dict[str, Any]", one).get(stream.key) for one in many if isinstance(one, dict))
-    return {str(device) for device in keyed if device is not None}
-
-
-def at_of(stream: Stream, found: Any) -> int | None:
-    """Event time in ms of one reading as parsed, None for one that is refused."""
-    try:
-        return _reading(stream, (), found).at
-    except _Refused:
-        return None
+    if stream.device:
+        return set()
+    keyed = (value_at(cast("dict[str, Any]", one), stream.key) for one in many if isinstance(one, dict))
+    return {_name(device) or str(device) for device in keyed if device is not None}
 
 
 def decode_slowly(
@@ -179,9 +208,9 @@ def decode_slowly(
             raise _Refused("mixed_devices", "an array holds readings of several devices")
     except _Refused as refused:
         return [], [refused.refusal]
-    for one in many:
+    for nth, one in enumerate(many):
         try:
-            readings.append(_reading(stream, fields, one))
+            readings.append(_reading(stream, fields, one, nth))
         except _Refused as refused:
             refusals.append(refused.refusal)
     return readings, refusals

@@ -26,7 +26,7 @@ from flows.expression_nodes import (
 )
 from flows.expressions import COLUMN_FUNCTIONS, VALUE_FUNCTIONS, Expression
 from flows.fields import did_you_mean, read_expression
-from flows.streams import Field, Stream
+from flows.streams import EventType, Field, Stream
 
 # What a node answers: a number, a truth, a text, one of an enum's values, or what cannot be known before.
 Kind = str | tuple[str, ...]
@@ -37,13 +37,15 @@ class Names(msgspec.Struct, frozen=True):
     """What an expression may read.
 
     `kinds` are the known names, `open_prefixes` begin names that are known only when they come (`event.`);
-    `functions` are those it may call, and `where` is how the hint calls the place.
+    `functions` are those it may call, and `where` is how the hint calls the place. Of `alone`, the measurements of a
+    narrow stream, it may read one.
     """
 
     kinds: Mapping[str, Kind]
     functions: frozenset[str]
     where: str
     open_prefixes: tuple[str, ...] = ()
+    alone: frozenset[str] = frozenset()
 
     def knows(self, name: str) -> bool:
         """Whether a dotted name may be read."""
@@ -63,7 +65,13 @@ def column_kinds(stream: Stream) -> dict[str, Kind]:
 
 def names_on_columns(stream: Stream) -> Names:
     """What conditions on readings may read: columns that hold numbers, and device attributes."""
-    return Names(column_kinds(stream), COLUMN_FUNCTIONS, f"the stream {stream.name!r}")
+    where = f"the stream {stream.name!r}"
+    return Names(column_kinds(stream), COLUMN_FUNCTIONS, where, alone=measurements(stream))
+
+
+def measurements(stream: Stream) -> frozenset[str]:
+    """The fields of which a message of a narrow stream holds one."""
+    return frozenset(f.name for f in stream.fields if stream.shape == "narrow" and not f.derived)
 
 
 def names_of_window(stream: Stream) -> Names:
@@ -72,13 +80,16 @@ def names_of_window(stream: Stream) -> Names:
     return Names({"value": "number", **kinds}, COLUMN_FUNCTIONS, "a window (its measure is `value`)")
 
 
-def names_of_decision(stream: Stream | None, profile: Iterable[str]) -> Names:
+def names_of_decision(stream: Stream | None, profile: Iterable[str], event: EventType | None = None) -> Names:
     """What `guard` and `if` may read.
 
     That is the profile, and for a rule on devices the reading, the device and the facts of its alarm; for a
-    rule on events the event.
+    rule on events the event: what is declared of it, or anything when nothing is.
     """
     kinds: dict[str, Kind] = {f"profile.{name}": "any" for name in profile}
+    if stream is None and event is not None and event.fields:
+        kinds |= {f"event.{field.name}": field_kind(field) for field in event.fields}
+        return Names(kinds, VALUE_FUNCTIONS, f"the event {event.name!r}")
     if stream is None:
         return Names(kinds, VALUE_FUNCTIONS, "a rule on events", ("event.",))
     facts = dict.fromkeys(("run", "count", "out_of", "rise", "duration_ms", "value"), "number")
@@ -87,6 +98,7 @@ def names_of_decision(stream: Stream | None, profile: Iterable[str]) -> Names:
         {**kinds, **facts, **texts, "stale": "truth", **column_kinds(stream)},
         VALUE_FUNCTIONS,
         "a rule on devices",
+        alone=measurements(stream),
     )
 
 
@@ -100,7 +112,17 @@ def read_condition(at: Located, names: Names, mistakes: Mistakes) -> Expression 
     kind = check.kind(expression.tree)
     if len(mistakes.found) == before and kind not in ("truth", "any"):
         mistakes.add(at, f"`{expression.text[:80]}` is no condition", "Compare it, e.g. `coolant_c >= 105`.")
+    check_alone(at, expression.names, names.alone, mistakes)
     return expression if len(mistakes.found) == before else None
+
+
+def check_alone(at: Located, read: Iterable[str], alone: frozenset[str], mistakes: Mistakes) -> None:
+    """Of what a narrow stream says one at a time, two together are never known."""
+    several = sorted(alone & set(read))
+    if len(several) > 1:
+        said = " and ".join(f"{name!r}" for name in several)
+        message = f"{said} never come in one message of a narrow stream"
+        mistakes.add(at, message, "Write a condition for each, e.g. under `any:`.")
 
 
 class _Check:
@@ -212,6 +234,10 @@ class _Check:
                 hint = f"It is not available yet in this version; here are known {known}."
             self.wrong(f"the function {node.function!r} cannot be used here", hint)
             return "any"
+        if node.function == "distance_km" and _from_device(node) and not self.names.knows("latitude"):
+            hint = "Declare the stream's `position:`, or give both points: latitude, longitude, twice."
+            self.wrong(f"{self.names.where} has no position to measure from", hint)
+            return "any"
         if node.function in COLUMN_FUNCTIONS:
             for argument in node.arguments:
                 self.number(argument)
@@ -219,3 +245,8 @@ class _Check:
         for argument in node.arguments:
             self.kind(argument)
         return {"has_open": "truth", "local_hour": "number"}.get(node.function, "any")
+
+
+def _from_device(node: Call) -> bool:
+    """Whether a distance is that of the device, whose position its reader has put first."""
+    return node.arguments[0] == Name("latitude")

@@ -18,8 +18,8 @@ from flows.rules.declarations import read_profile, read_purposes
 from flows.rules.model import Aggregate, Purpose, Rule, RuleSet
 from flows.rules.reader import Surroundings, read_rule
 from flows.settings import Settings
-from flows.stream_files import read_streams
-from flows.streams import Stream
+from flows.stream_files import read_declarations
+from flows.streams import EventType, Stream
 
 MAX_RULES = 10_000
 
@@ -40,9 +40,10 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked configuration: streams and purposes by name, rules by name in order, and the plain documents."""
+    """A checked configuration: streams, events and purposes by name, rules by name in order, the plain documents."""
 
     streams: dict[str, Stream]
+    events: dict[str, EventType]
     rules: tuple[Rule, ...]
     purposes: dict[str, Purpose]
     profile: tuple[Aggregate, ...]
@@ -57,6 +58,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             purposes=self.purposes,
             profile=self.profile,
             streams=self.streams,
+            events=self.events,
             fingerprint=self.documents.fingerprint(),
         )
 
@@ -122,14 +124,15 @@ def _compile(
     mistakes: Mistakes,
 ) -> Configuration:
     """Read all documents against each other."""
-    streams = {} if streams_at is None else read_streams(streams_at, mistakes)
+    streams, events = ({}, {}) if streams_at is None else read_declarations(streams_at, mistakes)
     purposes = {} if purposes_at is None else read_purposes(purposes_at, mistakes)
     profile = () if profile_at is None else read_profile(profile_at, mistakes)
-    around = Surroundings(streams, purposes, profile)
+    around = Surroundings(streams, purposes, profile, events)
     # Without what they refer to, rules would only repeat that it is missing.
     readable = None not in (streams_at, purposes_at, profile_at)
     rules = _read_rules(rules_at, around, mistakes) if readable else ()
     _check_references(rules_at, purposes_at, profile_at, mistakes)
+    _check_aggregates(profile_at, events, mistakes)
     mistakes.raise_any()
     documents = Documents(
         streams=_plain(streams_at),
@@ -138,7 +141,7 @@ def _compile(
         profile=_plain(profile_at),
     )
     return Configuration(
-        streams=streams, rules=rules, purposes=purposes, profile=profile, documents=documents
+        streams=streams, events=events, rules=rules, purposes=purposes, profile=profile, documents=documents
     )
 
 
@@ -202,6 +205,21 @@ def _check_references(
         alarm = _below_value(aggregate, "alarm")
         if alarm is not None:
             _check_rule(alarm, known, mistakes)
+
+
+def _check_aggregates(profile: Located | None, events: Mapping[str, EventType], mistakes: Mistakes) -> None:
+    """Declared events that aggregates are over must exist, and hold the field."""
+    for aggregate in _below(profile, "values") if events else []:
+        at, field = _below_value(aggregate, "event"), _below_value(aggregate, "field")
+        if at is None or not isinstance(at.value, str):
+            continue
+        if at.value not in events:
+            mistakes.add(at, f"the event {at.value!r} is not declared", did_you_mean(at.value, events))
+        elif field is not None and isinstance(field.value, str) and events[at.value].fields:
+            known = [declared.name for declared in events[at.value].fields]
+            if field.value not in known:
+                message = f"the event {at.value!r} has no field {field.value!r}"
+                mistakes.add(field, message, did_you_mean(field.value, known))
 
 
 def _check_rule(at: Located, known: list[str], mistakes: Mistakes) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from flows.expressions import Expression
-from flows.streams import Stream
+from flows.streams import EventType, Stream
 
 Mode = Literal["live", "dry_run", "disabled"]
 Measure = Literal["count", "sum", "mean", "min", "max", "last", "slope"]
@@ -180,7 +180,7 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole checked set: streams, rules, purposes and profile.
+    """A whole checked set: streams, events (none: they are not declared), rules, purposes and profile.
 
     `number` is its number on the topic `rules` (0: not published), `fingerprint` is of what its files say.
     """
@@ -191,6 +191,7 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     purposes: dict[str, Purpose]
     profile: tuple[Aggregate, ...]
     streams: dict[str, Stream] = {}
+    events: dict[str, EventType] = {}
     fingerprint: str = ""
 
     def for_stream(self, stream: str) -> tuple[Rule, ...]:

@@ -9,7 +9,7 @@ from typing import get_args
 from flows.documents import Located, Mistakes
 from flows.expressions import Expression
 from flows.fields import DAY, Fields, did_you_mean
-from flows.rules.conditions import Names, names_of_window, names_on_columns, read_condition
+from flows.rules.conditions import Names, check_alone, names_of_window, names_on_columns, read_condition
 from flows.rules.model import Absence, Count, Measure, Pattern, Run, Trend, Window, Worsening
 from flows.streams import Stream
 
@@ -82,6 +82,8 @@ class PatternReader:
         gap = fields.duration("max_gap")
         at = fields.get("worsening")
         worsening = None if at is None else self.worsening(at, length)
+        if at is not None and worsening is not None and of is not None:
+            self.alone(at, {worsening.field, *of.names})
         if length is None or of is None:
             return None
         return Run(length=length, of=of, worsening=worsening, max_gap=gap)
@@ -123,6 +125,8 @@ class PatternReader:
         over = fields.whole("over", 2, MAX_READINGS)
         of = self.condition(fields, "of", self.on_columns) if fields.has("of") else None
         gap = fields.duration("max_gap")
+        if field is not None and of is not None:
+            self.alone(fields.at, {field, *of.names})
         if field is None or rise is None or over is None:
             return None
         return Trend(field=field, over=over, rise=rise, of=of, max_gap=gap)
@@ -184,6 +188,10 @@ class PatternReader:
             )
             return None
         return column
+
+    def alone(self, at: Located, read: set[str]) -> None:
+        """What a pattern follows must come with what its condition reads."""
+        check_alone(at, read, self.on_columns.alone, self.mistakes)
 
     def rise(self, fields: Fields) -> float | None:
         """`rise`, or `fall` as a negative rise; both count above 0."""

@@ -19,7 +19,7 @@ from flows.rules.model import Absence, ActionEntry, Aggregate, Mode, Pattern, Pu
 from flows.rules.patterns import PatternReader
 from flows.rules.templates import read_template
 from flows.stream_files import DASHED_NAME, NAME
-from flows.streams import Stream
+from flows.streams import EventType, Stream
 
 _FIELDS = (
     *("rule", "about", "team", "mode", "stream", "event", "customer", "when", "severity", "clear", "ends"),
@@ -36,6 +36,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     streams: Mapping[str, Stream]
     purposes: Mapping[str, Purpose]
     profile: tuple[Aggregate, ...]
+    events: Mapping[str, EventType] = {}
 
 
 def read_rule(document: Located, around: Surroundings, mistakes: Mistakes) -> Rule | None:
@@ -78,7 +79,8 @@ class _RuleReader:
     def __init__(self, fields: Fields, name: str, stream: Stream | None, around: Surroundings) -> None:
         self.fields, self.name, self.stream, self.around = fields, name, stream, around
         self.mistakes = fields.mistakes
-        self.decision = names_of_decision(stream, (aggregate.name for aggregate in around.profile))
+        event = around.events.get(fields.text("event"))
+        self.decision = names_of_decision(stream, (aggregate.name for aggregate in around.profile), event)
         self.asked: set[str] = set()
 
     def rule(self) -> Rule:
@@ -110,7 +112,11 @@ class _RuleReader:
         return msgspec.structs.replace(rule, tests=self.tests(rule), reads=reads, attributes=attributes)
 
     def on_event(self, rule: Rule) -> Rule:
-        """A rule on events has none of what belongs to episodes."""
+        """A rule on events has none of what belongs to episodes, and its event is a declared one if any are."""
+        known = self.around.events
+        if known and rule.event not in known:
+            message = f"the event {rule.event!r} is not declared"
+            self.fields.wrong("event", message, did_you_mean(rule.event or "", known))
         for field in _OF_DEVICES:
             if field in self.fields.entries:
                 self.fields.wrong(field, f"{field!r} belongs to rules on a stream", "Remove it.")

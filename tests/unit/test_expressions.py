@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -194,3 +195,43 @@ def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
         found = parse(text)
     value = None if found is None else found.evaluate({}, dict.fromkeys(found.calls, lambda *_: None))
     assert value is None or isinstance(value, bool | float | str)
+
+
+PLACES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+
+
+def by_chord(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """Great-circle distance in km by the chord between two points of the unit sphere."""
+    points = [
+        (math.cos(a) * math.cos(b), math.cos(a) * math.sin(b), math.sin(a))
+        for a, b in ((math.radians(a), math.radians(b)) for a, b in (first, second))
+    ]
+    return 2 * 6371.0088 * math.asin(min(1.0, math.dist(*points) / 2))
+
+
+@given(PLACES, PLACES)
+def test_distances_on_values_and_columns(first: tuple[float, float], second: tuple[float, float]) -> None:
+    """Both are the great-circle distance; of the device, when one point is given."""
+    scope = {"latitude": first[0], "longitude": first[1], "a": second[0], "b": second[1]}
+    for text in ("distance_km(a, b)", "distance_km(latitude, longitude, a, b)"):
+        expression = parse(text)
+        found = expression.evaluate(scope)
+        columns = expression.columns(lambda name: np.array([scope[name]]), lambda _name, _text: 0.0)
+        assert isinstance(found, float)
+        assert found == pytest.approx(by_chord(first, second), abs=1e-3)
+        assert columns[0] == pytest.approx(found, rel=1e-9, abs=1e-6)
+
+
+def test_a_distance_of_an_unknown_place_is_missing() -> None:
+    """On values and on columns."""
+    expression = parse("distance_km(48.1, 11.6) < 5")
+    assert expression.evaluate({"latitude": 48.1}) is None
+    assert expression.condition(lambda _name: np.array([np.nan]), lambda _name, _text: 0.0, 1).tolist() == [
+        -1
+    ]
+
+
+def test_a_known_distance() -> None:
+    """Munich to Berlin, about 504 km."""
+    found = parse("distance_km(48.137, 11.575, 52.52, 13.405)").evaluate({})
+    assert found == pytest.approx(504.4, abs=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from flows import ids
@@ -10,6 +11,7 @@ from flows.customers.resolve import AlarmIn, EventIn, IdentityIn
 from flows.customers.triggers import OutcomeOf
 from flows.engine.sink import Outgoing
 from flows.schema import CloudEvent, Identity, encode
+from flows.streams import EventType, Field
 from flows.topics.port import Message
 from tests.unit.customers.world import T0, alarm, event, outcome
 
@@ -22,9 +24,9 @@ def message(value: bytes | None, key: bytes = b"k", offset: int = 5, partition: 
     return Message("t", partition, offset, key, value, (), T0)
 
 
-def decoding() -> Decoding:
+def decoding(*declared: EventType) -> Decoding:
     """With a key, four views and eight buckets."""
-    return Decoding(WHERE, KEY, "dead-letters")
+    return Decoding(WHERE, KEY, "dead-letters", lambda: {one.name: one for one in declared})
 
 
 @pytest.mark.parametrize(
@@ -122,3 +124,89 @@ def test_identity_goes_to_its_partition_and_survivors_to_every_view() -> None:
     assert (key, found) == (WHERE.identity[2], IdentityIn("crm:1", Identity(number=1, customer="c-1")))
     assert [name for name, _ in decoding().identity([merged])] == list(WHERE.identity)
     assert all(item == IdentityIn("crm:1", None) for _, item in decoding().identity([gone]))
+
+
+ORDER = EventType(
+    name="order.placed",
+    identifiers={"email": "customer.email", "device": "vin"},
+    fields=(
+        Field(name="amount", type="float", low=0.0, source="cents", scale=0.01),
+        Field(name="item", type="text"),
+        Field(name="kind", type="enum", values=("web", "shop")),
+    ),
+)
+
+
+def sent(data: object, **more: object) -> Message:
+    """An order as a shop sends it."""
+    envelope = {
+        "id": "e",
+        "source": "s",
+        "type": "order.placed",
+        "time": "2025-10-09T08:53:20Z",
+        "data": data,
+    }
+    return message(msgspec.json.encode({**envelope, **more}))
+
+
+def read(data: object, **more: object) -> tuple[list[EventIn], list[tuple[str, bytes]]]:
+    """(the events, (reason, value) of the dead letters) of one order."""
+    found = [item for _, item in decoding(ORDER).events([sent(data, **more)])]
+    letters = [item for item in found if isinstance(item, Outgoing)]
+    reasons = [dict(letter.headers)["__connect.errors.exception.class.name"] for letter in letters]
+    events = [item for item in found if isinstance(item, EventIn)]
+    return events, [(r.decode(), v.value or b"") for r, v in zip(reasons, letters, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "subject"),
+    [
+        ({"customer": {"email": "A@b.c"}, "vin": "v1"}, {}, ids.token("email", "a@b.c", KEY)),
+        ({"vin": "v1"}, {}, "device:v1"),
+        ({"customer": {"email": ""}, "vin": 17}, {}, "device:17"),
+        ({"vin": "v1"}, {"subject": "order:9"}, "order:9"),
+    ],
+)
+def test_the_first_identifier_is_the_subject_of_an_event_that_names_none(
+    data: object, more: dict[str, object], subject: str
+) -> None:
+    """In the order of the declaration; personal ones are tokens as any subject is."""
+    ((event,), dead) = read(data, **more)
+    assert (event.event.subject, dead) == (subject, [])
+
+
+def test_an_event_of_nobody_is_a_dead_letter() -> None:
+    """It names no subject and carries none of the identifiers of its type."""
+    events, dead = read({"customer": {"email": None}})
+    assert (events, [reason for reason, _ in dead]) == ([], ["missing_field"])
+
+
+def test_declared_data_are_read_from_their_places() -> None:
+    """Scaled and renamed as declared; what is not declared stays as it came."""
+    ((event,), dead) = read({"vin": "v", "cents": 1250, "item": "hat", "kind": "web", "more": [1]})
+    assert event.event.data == {
+        "vin": "v", "cents": 1250, "amount": 12.5, "item": "hat", "kind": "web", "more": [1],
+    }  # fmt: skip
+    assert dead == []
+
+
+@pytest.mark.parametrize("wrong", [{"cents": "12"}, {"item": 7}, {"kind": True}, {"cents": {"eur": 1}}])
+def test_a_declared_value_of_the_wrong_type_costs_the_event(wrong: dict[str, object]) -> None:
+    """It goes whole to the dead letters."""
+    events, dead = read({"vin": "v", **wrong})
+    assert (events, [reason for reason, _ in dead]) == ([], ["wrong_type"])
+
+
+@pytest.mark.parametrize(("wrong", "field"), [({"cents": -1}, "amount"), ({"kind": "phone"}, "kind")])
+def test_a_declared_value_out_of_range_is_missing(wrong: dict[str, object], field: str) -> None:
+    """The event goes on without it, and a copy goes to the dead letters."""
+    ((event,), dead) = read({"vin": "v", "amount": 3, **wrong})
+    assert field not in event.event.data
+    assert [reason for reason, _ in dead] == ["out_of_range"]
+    assert dead[0][1] == sent({"vin": "v", "amount": 3, **wrong}).value
+
+
+def test_a_type_that_is_not_declared_passes_unchecked() -> None:
+    """As all do when none are declared."""
+    ((event,), dead) = read({"cents": "x"}, type="click", subject="crm:1")
+    assert (event.event.data, dead) == ({"cents": "x"}, [])

@@ -51,6 +51,8 @@ def raw_batch(
 def message_of(sent: Sent) -> bytes:
     """A reading as a device sends it; what is missing is left out."""
     there = {name: value for name, value in sent.values.items() if value is not None}
+    if sent.metric:
+        there = {"name": sent.metric, "value": there.get(sent.metric)}
     return msgspec.json.encode({"device": sent.device, "at": sent.at, **there})
 
 

@@ -16,12 +16,13 @@ DAY = 24 * 3_600_000
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """One reading: its device, event time, append time (ms) and fields."""
+    """One reading: its device, event time, append time (ms), fields, and in a narrow stream its metric."""
 
     device: str
     at: int
     appended: int
     values: dict[str, float | None]
+    metric: str = ""
 
 
 class Oracle:
@@ -34,7 +35,9 @@ class Oracle:
         self.counts: Counter[str] = Counter()
         self.clocks: dict[str, int] = {}
         self.heard: dict[str, int] = {}
-        self.recent: dict[str, list[int]] = {}
+        self.recent: dict[str, list[tuple[int, int]]] = {}
+        self.seen: dict[str, set[str]] = {}
+        self.most = 128 if stream.shape == "narrow" else 32
         self.attributes: dict[str, dict[str, float]] = {}
         self.followers: dict[tuple[str, str], Follower] = {}
         self.held_since: dict[str, int] = {}
@@ -75,11 +78,20 @@ class Oracle:
         """Duplicate, late or taken."""
         last = self.clocks.get(sent.device)
         recent = self.recent.setdefault(sent.device, [])
-        if last is not None and (sent.at == last or (self.remembers and sent.at in recent)):
+        if last is None or sent.at > last:
+            self.seen[sent.device] = set()
+        # what a narrow stream does not declare nobody reads, so nothing of it is remembered
+        known = self.stream.shape == "wide" or sent.metric in self.stream.metrics
+        what = self.stream.metrics.index(sent.metric) if sent.metric in self.stream.metrics else 0
+        again = sent.at == last and sent.metric in self.seen[sent.device]
+        if known and (again or (self.remembers and sent.at != last and (sent.at, what) in recent)):
             self.counts["duplicate"] += 1
             return
-        may_enter = self.remembers and (len(recent) < 32 or sent.at > recent[0])
-        self.recent[sent.device] = sorted([*recent, sent.at])[-32:]
+        may_enter = known and self.remembers and (len(recent) < self.most or (sent.at, what) > recent[0])
+        if known:
+            self.recent[sent.device] = sorted([*recent, (sent.at, what)])[-self.most :]
+            if last is None or sent.at >= last:
+                self.seen[sent.device].add(sent.metric)
         if last is not None and sent.at < last:
             self.counts["late"] += 1
             if may_enter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 from hypothesis import strategies as st
 
 from flows.expressions import Expression, parse
@@ -42,7 +43,13 @@ def stream_of(lateness: int = 0) -> Stream:
     )  # fmt: skip
 
 
+def narrow(lateness: int = 0) -> Stream:
+    """The same, one measurement a message."""
+    return msgspec.structs.replace(stream_of(lateness), shape="narrow", metric="name", value="value")
+
+
 streams = st.sampled_from([0, 0, 20, 60]).map(lambda seconds: stream_of(seconds * SECOND))
+narrow_streams = st.sampled_from([0, 20, 60, 600]).map(lambda seconds: narrow(seconds * SECOND))
 conditions: st.SearchStrategy[Expression] = st.sampled_from(CONDITIONS).map(parse)
 gaps = st.none() | st.sampled_from([20, 40, 90]).map(lambda seconds: seconds * SECOND)
 rises = st.sampled_from([0.25, 0.5, 1.0, 2.0, -0.5, -1.0])
@@ -176,3 +183,27 @@ def readings_of(seed: int, length: int) -> list[Sent]:
 def series(longest: int = 160) -> st.SearchStrategy[list[Sent]]:
     """Random series; a failing one shrinks to its shortest failing prefix."""
     return st.builds(readings_of, st.integers(0, 1 << 32), st.integers(longest // 2, longest))
+
+
+def narrow_of(seed: int, length: int) -> list[Sent]:
+    """The same readings one measurement a message, now and then one again, late, or of a metric nobody declared."""
+    random = Random(seed)
+    found: list[Sent] = []
+    for sent in readings_of(seed, length):
+        for name in random.sample(FIELDS, len(FIELDS)):
+            values = {**dict.fromkeys(FIELDS), name: sent.values[name]}
+            found.append(Sent(sent.device, sent.at, sent.appended, values, name))
+        if random.random() < 0.1:
+            found.append(Sent(sent.device, sent.at, sent.appended, dict.fromkeys(FIELDS), "colour"))
+        if random.random() < 0.2:
+            again = random.choice(found[-24:])
+            found.append(again)
+        if random.random() < 0.1:
+            held = found.pop(random.randrange(len(found)))
+            found.append(held)
+    return found
+
+
+def narrow_series(longest: int = 160) -> st.SearchStrategy[list[Sent]]:
+    """Random series of single measurements."""
+    return st.builds(narrow_of, st.integers(0, 1 << 32), st.integers(longest // 2, longest))

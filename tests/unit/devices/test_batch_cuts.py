@@ -166,7 +166,7 @@ def test_another_format_is_refused() -> None:
     shard = Driven(stream_of(), Sets())
     state = msgspec.msgpack.decode(shard.shard.snapshot())
     state[0] += 1
-    with pytest.raises(StateUnreadable, match=r"machine/0 has format 2.*recovery directory"):
+    with pytest.raises(StateUnreadable, match=r"machine/0 has format 3.*recovery directory"):
         Shard(shard.place, shard.sets, msgspec.msgpack.encode(state))
 
 

@@ -17,6 +17,8 @@ from tests.unit.devices.oracle_episodes import Said
 from tests.unit.devices.series import (
     absences,
     counts,
+    narrow_series,
+    narrow_streams,
     rules_of,
     runs,
     series,
@@ -115,4 +117,25 @@ def test_any_of_several(
     readings: list[Sent],
 ) -> None:
     """Rules that mix patterns, beside other rules that move the same ticks, do as written."""
+    compare(stream, [mixed, other, absence], attributes, readings)
+
+
+@bounded
+@given(
+    narrow_streams,
+    rules_of(st.one_of(runs(), counts(), trends(), windows()), "any"),
+    rules_of(windows(), "windows"),
+    absences,
+    things,
+    narrow_series(),
+)
+def test_one_measurement_a_message(
+    stream: Stream,
+    mixed: Rule,
+    other: Rule,
+    absence: Rule,
+    attributes: dict[str, dict[str, float]],
+    readings: list[Sent],
+) -> None:
+    """In a narrow stream another metric at the device's time is taken, and the same one again is a duplicate."""
     compare(stream, [mixed, other, absence], attributes, readings)
