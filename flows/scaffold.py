@@ -17,16 +17,15 @@ _STARTER = Path(__file__).parent / "starter"
 _SCHEMAS = ".schemas"
 _IGNORED = "# What the flows keep, and what they send in this default.\nstate/\noutbox/\n__pycache__/\n"
 _PURPOSES = """\
-# Why we may write to somebody. Actions such as `notify` name a purpose, never a lane.
-purposes:
-  service:
-    lane: normal
-    valid_for: 24h
+# Why we may write to somebody. Actions such as `notify` name a purpose, never a lane. For example
+#   service: {lane: normal, valid_for: 24h}
+purposes: {}
 """
 _PROFILE = """\
 # What is known of a customer now, kept up to date with every event and alarm; rules read it as profile.<name>.
-values:
-  raised: {alarm: RULE, take: count}
+# For example
+#   complaints: {event: complaint.opened, take: count}
+values: {}
 """
 
 
@@ -51,7 +50,7 @@ def make_for(folder: Path, proposal: Proposal) -> None:
         "telltale.toml": "\n".join(kept) + "\n",
         "streams.yaml": write_document(proposal),
         "purposes.yaml": _PURPOSES,
-        "profile.yaml": _PROFILE.replace("RULE", name),
+        "profile.yaml": _PROFILE,
         f"rules/{name}.yaml": rule,
     }
     for path, text in texts.items():

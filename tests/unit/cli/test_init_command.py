@@ -60,6 +60,17 @@ def test_a_strangers_archive_gets_a_rule_that_passes_its_test(telltale, empty, t
     assert telltale("streams", "check", "--config", "mine", "a.csv").code == 0
 
 
+def test_the_first_rule_can_be_removed(telltale, empty):
+    """Nothing else depends on it, and `telltale check` remarks on nothing but what is missing then."""
+    (empty / "a.csv").write_text(NUMBERS)
+    assert telltale("init", "mine", "--from", "a.csv").code == 0
+    assert telltale("check", "--config", "mine").err == ""
+    for rule in (empty / "mine" / "rules").iterdir():
+        rule.unlink()
+    said = telltale("check", "--config", "mine")
+    assert (said.code, said.err) == (0, "Streams that no rule watches: a.\n")
+
+
 def test_an_archive_without_measurements_gets_a_rule_on_silence(telltale, empty):
     """Nothing but devices and times is enough to begin with."""
     (empty / "a.csv").write_text(NOTHING)
