@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from flows.engine.clock import wall_clock
 from flows.errors import RulesWrong, TelltaleError
 from flows.provision import create_topics
-from flows.rules.load import Configuration, Documents, load_configuration
+from flows.rules.difference import changes
+from flows.rules.load import Configuration, load_configuration
 from flows.rules.published import publish
 from flows.settings import Settings
 from flows.topics.names import TopicNames
@@ -93,8 +91,9 @@ class Reload:
         if number == self._number:
             self._say(f"What was saved means the same: rule set {number} stays in force.")
         else:
-            said = "; ".join(differences(self._configuration.documents, configuration.documents))
-            self._say(f"Rule set {number} is in force: {said}.")
+            found = changes(self._configuration.documents, configuration.documents)
+            said = [f"  {line}" for line in _first(found)]
+            self._say("\n".join((f"Rule set {number} is in force:", *said)))
         for stream in sorted({name for name, _ in _read(configuration) ^ _read(self._running)}):
             self._say(f"Which topic the stream {stream!r} has counts when `telltale run` is started again.")
         self._configuration, self._number = configuration, number
@@ -120,33 +119,11 @@ def _mistakes(wrong: RulesWrong, changed: Iterable[Path]) -> Iterator[str]:
         yield f"And {more} more, of which some may come of it: see `telltale rules check`."
 
 
-def differences(before: Documents, after: Documents) -> Iterator[str]:
-    """What changed, by name: each rule, then the other files."""
-    old, new = _by_rule(before), _by_rule(after)
-    for word, names in (
-        ("added", new.keys() - old.keys()),
-        ("removed", old.keys() - new.keys()),
-        ("changed", {name for name in old.keys() & new.keys() if _differ(old[name], new[name])}),
-    ):
-        if names:
-            yield f"{'rule' if len(names) == 1 else 'rules'} {_listed(names)} {word}"
-    others = ("streams", "purposes", "profile")
-    changed = [name for name in others if _differ(getattr(before, name), getattr(after, name))]
-    if changed:
-        yield f"{_listed(changed)} changed"
-
-
-def _differ(one: Any, other: Any) -> bool:
-    """Whether two documents say different things; the order of a mapping counts, as in the fingerprint."""
-    return msgspec.json.encode(one) != msgspec.json.encode(other)
-
-
-def _by_rule(documents: Documents) -> dict[str, Any]:
-    return {document["rule"]: document for document in documents.rules.values()}
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def _first(lines: Sequence[str]) -> Iterator[str]:
+    """The first lines, and how many more there are."""
+    yield from lines[:_MOST_SHOWN]
+    if len(lines) > _MOST_SHOWN:
+        yield f"and {len(lines) - _MOST_SHOWN} more"
 
 
 def _read(configuration: Configuration) -> set[tuple[str, str]]:

@@ -10,7 +10,7 @@ import typer
 from flows.cli.options import Config, bus_of, example, names_of
 from flows.cli.rule_folder import Folder, settings_with
 from flows.cli.show import harmless, say
-from flows.rules.difference import difference
+from flows.rules.difference import changes, difference
 from flows.rules.load import Documents, load_configuration
 from flows.rules.published import PublishedSet, newest_published
 from flows.settings import Settings
@@ -25,9 +25,10 @@ def publish(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even on a terminal.")] = False,
     config: Config = None,
 ) -> None:
-    """Check the files, show what they change, and put them on the topic `rules` as the next numbered set.
+    """Publish the files as the next numbered rule set.
 
-    Flows take it up by themselves. A set that says the same as the one in force is not published again.
+    They are checked, what they change is shown, and then they stand on the topic `rules`. Flows take them up by
+    themselves. A set that says the same as the one in force is not published again.
     """
     from flows.provision import publish_rules
 
@@ -59,7 +60,6 @@ def _show(old: PublishedSet | None, new: Documents) -> None:
     """What changes, a line each."""
     if old is None:
         say("No rule set is in force yet.")
-    for each in difference(_NOTHING if old is None else old.documents(), new):
-        print(harmless(str(each)))
-    if old is not None and not difference(old.documents(), new):
-        print("~ only the names of files or the order of declarations")
+    lines = map(str, difference(_NOTHING, new)) if old is None else changes(old.documents(), new)
+    for line in lines:
+        print(harmless(line))

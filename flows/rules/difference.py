@@ -45,6 +45,12 @@ def difference(old: Documents, new: Documents) -> tuple[Changed, ...]:
     return tuple(found)
 
 
+def changes(old: Documents, new: Documents) -> list[str]:
+    """The lines that tell what a change does from one set of documents to another that does not say the same."""
+    found = [str(each) for each in difference(old, new)]
+    return found or ["~ only the names of files or the order of declarations"]
+
+
 def _by_name(rules: Mapping[str, Any]) -> dict[str, Any]:
     """Rules by their names: a file that is called otherwise holds the same rule."""
     return {str(plain.get("rule", file)): plain for file, plain in rules.items()}

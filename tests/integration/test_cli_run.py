@@ -97,7 +97,9 @@ def test_a_rule_that_is_saved_counts_at_once(started, folder):
     children = started.await_start()
     rule = folder / "rules" / "engine-overheating.yaml"
     rule.write_text(rule.read_text().replace("coolant_c >= 118", "coolant_c >= 117"))
-    assert started.process.stderr.readline() == "Rule set 2 is in force: rule engine-overheating changed.\n"
+    assert started.process.stderr.readline() == "Rule set 2 is in force:\n"
+    change = "severity.critical.when coolant_c >= 118 → coolant_c >= 117"
+    assert started.process.stderr.readline() == f"  ~ rule engine-overheating: {change}\n"
     started.process.send_signal(signal.SIGTERM)
     assert started.end()[0] == 0
     assert gone(children)

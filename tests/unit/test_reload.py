@@ -75,10 +75,11 @@ def test_nothing_is_said_while_nothing_is_saved(project):
 def test_a_saved_rule_is_published_and_named(project):
     """Changed, added and removed ones each by name."""
     project.save(OVERHEATING, "coolant_c >= 118", "coolant_c >= 117")
-    assert project.looked() == ["Rule set 2 is in force: rule engine-overheating changed."]
+    change = "severity.critical.when coolant_c >= 118 → coolant_c >= 117"
+    assert project.looked() == [f"Rule set 2 is in force:\n  ~ rule engine-overheating: {change}"]
     (project.folder / "rules" / "vehicle-silent.yaml").rename(project.folder / "rules" / "silent.yaml")
     project.save("rules/silent.yaml", "rule: vehicle-silent", "rule: quiet")
-    assert project.looked() == ["Rule set 3 is in force: rule quiet added; rule vehicle-silent removed."]
+    assert project.looked() == ["Rule set 3 is in force:\n  + rule quiet\n  - rule vehicle-silent"]
     assert project.in_force() == 3
 
 
@@ -111,6 +112,6 @@ def test_what_needs_a_new_start_says_so(project):
     assert project.looked() == ["telltale.toml was saved: it counts when `telltale run` is started again."]
     project.save("streams.yaml", "topic: telemetry", "topic: readings")
     assert project.looked() == [
-        "Rule set 2 is in force: streams changed.",
+        "Rule set 2 is in force:\n  ~ stream vehicle: topic telemetry → readings",
         "Which topic the stream 'vehicle' has counts when `telltale run` is started again.",
     ]
