@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
+from flows.archives.compression import Read, unwatched
 from flows.cli.backtest_input import (
     remark,
     rules_against,
@@ -22,7 +23,7 @@ from flows.cli.backtest_input import (
 )
 from flows.cli.completion import rule_names, stream_names
 from flows.cli.options import Config, example, settings_of
-from flows.cli.progress import Read, progress, unwatched
+from flows.cli.progress import progress
 from flows.cli.show import say, time_of
 from flows.durations import parse_duration
 from flows.errors import ArchiveUnreadable, ArgumentWrong, TelltaleError

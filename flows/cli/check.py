@@ -8,8 +8,7 @@ from pathlib import Path
 import typer
 
 from flows.cli.options import Config, Output, Rows, example, settings_file, settings_of
-from flows.cli.rule_folder import counted
-from flows.cli.show import rows, say
+from flows.cli.show import counted, rows, say
 from flows.errors import RulesWrong, StepsUnreadable
 from flows.rules.load import Configuration, load_configuration
 from flows.settings import Settings
@@ -18,9 +17,10 @@ EXAMPLE = example("telltale check", "telltale check --config DIR")
 
 
 def check(output: Rows = Output.table, config: Config = None) -> None:
-    """Check settings, streams, events, rules, purposes, profile and steps, with all that they say of each other.
+    """Check every file of a configuration against every other.
 
-    Every mistake of every file is shown at once. What is right, but looks forgotten, is remarked on.
+    These are settings, streams, events, rules, purposes, profile and steps. Every mistake of every file is shown at
+    once. What is right, but looks forgotten, is remarked on.
     """
     from flows.steps import NO_STEPS, load_steps
 

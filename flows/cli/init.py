@@ -22,7 +22,10 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Begin a configuration: settings, streams, purposes, profile and rules with their tests."""
+    """Begin a configuration in a new folder.
+
+    It holds settings, streams, purposes, a profile and rules with their tests.
+    """
     from flows.inference.proposal import Asked, propose
     from flows.inference.sample import read_sample
     from flows.scaffold import make_for, make_starter

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.archives.compression import Read, unwatched
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
-
-Read = Callable[[int], None]
 
 
 @contextmanager
@@ -59,10 +59,6 @@ def _bar(how_far: ProgressColumn) -> Progress:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-
-
-def unwatched(read: int) -> None:
-    """Nobody looks."""
 
 
 def _size(paths: Sequence[Path]) -> int | None:

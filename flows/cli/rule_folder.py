@@ -1,4 +1,4 @@
-"""What the commands about rules share: which folder is meant, which rule, and words for counts."""
+"""What the commands about rules share: which folder is meant, and which rule."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ def rule_named(found: Configuration, name: str) -> Rule:
         if rule.name == name or (path.is_file() and path.resolve() == Path(rule.file).resolve()):
             return rule
     raise NameUnknown("rule", name, did_you_mean(name, [each.name for each in found.rules]))
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 rule`, `2 rules`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

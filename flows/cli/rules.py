@@ -8,8 +8,8 @@ import typer
 
 from flows.cli import rules_publish, rules_show, rules_test
 from flows.cli.options import Config, Output, Rows, bus_of, example, names_of
-from flows.cli.rule_folder import Folder, counted, settings_with
-from flows.cli.show import rows
+from flows.cli.rule_folder import Folder, settings_with
+from flows.cli.show import counted, rows
 from flows.rules.load import load_configuration
 from flows.rules.model import Rule
 from flows.settings import Settings
@@ -19,7 +19,10 @@ app = typer.Typer(help="Check, test, publish and list rules.", no_args_is_help=T
 
 @app.command(epilog=example("telltale rules check"))
 def check(folder: Folder = None, config: Config = None) -> None:
-    """Read streams, rules, purposes and profile, and show every mistake with its place."""
+    """Show every mistake in the rules, with its place.
+
+    Streams, purposes and profile are read with them, and their mistakes are shown too.
+    """
     found = load_configuration(settings_with(config, folder))
     print(
         f"All good: {counted(len(found.rules), 'rule')}, {counted(len(found.streams), 'stream')}, "

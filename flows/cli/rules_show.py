@@ -19,7 +19,10 @@ def show(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of the rule, or its file.")],
     config: Config = None,
 ) -> None:
-    """Say in plain words what a rule means: when it is raised and over, what it does, and how often."""
+    """Say in plain words what a rule means.
+
+    That is: when it is raised and over, what it does, and how often.
+    """
     found = load_configuration(settings_with(config, None))
     chosen = rule_named(found, rule)
     stream = None if chosen.stream is None else found.streams[chosen.stream]

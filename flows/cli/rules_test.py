@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import Config, example
-from flows.cli.rule_folder import counted, rule_named, settings_with
-from flows.cli.show import harmless, say
+from flows.cli.rule_folder import rule_named, settings_with
+from flows.cli.show import counted, harmless, say
 from flows.errors import ArgumentWrong, FileUnwritable
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import Rule
@@ -34,7 +34,10 @@ def test(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what passes, too.")] = False,
     config: Config = None,
 ) -> None:
-    """Run the tests in the rules, with the very objects that the flows run; exit code 1 if one fails."""
+    """Run the tests in the rules; exit code 1 if one fails.
+
+    The objects that run them are the very ones that the flows run.
+    """
     from flows.backtest.cases import Backtest
     from flows.rules.testing import run_tests
     from flows.steps import load_steps

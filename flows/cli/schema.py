@@ -28,7 +28,10 @@ def schema(
         Kind, typer.Argument(help="Of a rule's file, of another file, or of the messages on topics.")
     ],
 ) -> None:
-    """Print the JSON Schema (2020-12) of a file that people write, or of the messages on the topics."""
+    """Print the JSON Schema of files, or of messages on topics.
+
+    Files are those that people write; the schemas are of the draft 2020-12.
+    """
     from flows.message_schemas import topics_schema
     from flows.rules.json_schema import schema_of
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any, cast
 import msgspec
 import typer
 
+from flows.archives.compression import Read
 from flows.cli.completion import topic_names
 from flows.cli.options import Config, bus_of, names_of, settings_of, topic_named
-from flows.cli.progress import Read, progress
+from flows.cli.progress import progress
 from flows.cli.show import counted, harmless, say
 from flows.errors import ArgumentWrong, DeliveryFailed
 from flows.settings import Settings

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.backtest.stream_check import StreamCheck
 
 app = typer.Typer(
-    help="Say what an archive's readings are, and check archives against it.",
+    help="Declare what an archive holds, and check archives.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -50,7 +50,10 @@ def infer(
         int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many rows to look at, from the first.")
     ] = 20_000,
 ) -> None:
-    """Propose a streams.yaml for an archive, from its first rows: types, ranges, time, device; guesses say so."""
+    """Propose a streams.yaml for an archive, from its first rows.
+
+    It declares device, time, and fields with types and ranges; guesses say so.
+    """
     from flows.inference.document import write_document
     from flows.inference.proposal import Asked, propose
     from flows.inference.sample import read_sample
@@ -70,9 +73,10 @@ def check(
     output: Rows = Output.table,
     config: Config = None,
 ) -> None:
-    """Read archives as a flow would, and say what it would take, and what it would refuse and why.
+    """Read archives as a flow would, and say what it would refuse.
 
-    Exits with 1 if anything is refused or not believed; late readings and duplicates are none of that.
+    Also what it would take, and why it would refuse the rest. Exits with 1 if anything is refused or not believed;
+    late readings and duplicates are none of that.
     """
     from flows.archives.batches import read_batches
     from flows.backtest.stream_check import StreamCheck
