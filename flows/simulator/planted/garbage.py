@@ -50,7 +50,7 @@ DEAD = (
     Garbage("not_json", 1, lambda _: [b'\xff\xfe{"device":']),
     Garbage("wrong_type", 1, lambda _: [b"42"]),
     Garbage("wrong_type", 1, _put(b"coolant_c", b'"hot"')),
-    Garbage("wrong_type", 1, _put(b"device", b"17")),
+    Garbage("wrong_type", 1, _put(b"device", b"true")),
     Garbage("wrong_type", 1, _put(b"at", b'"yesterday"')),
     Garbage("missing_field", 1, _without(b"device")),
     Garbage("missing_field", 1, _without(b"at")),
