@@ -75,7 +75,9 @@ def test_failing_tests_show_place_and_both_sides_and_leave_with_one(telltale, pr
     said = telltale("rules", "test", "--rule", "hot")
     assert said.code == 1
     told = [
-        line for line in said.lines if line.lstrip().startswith(("FAILED", "expected  ", "at ", "got   ", "3 of"))
+        line
+        for line in said.lines
+        if line.lstrip().startswith(("FAILED", "expected  ", "at ", "got   ", "3 of"))
     ]
     assert [line for line in told if "▲" not in line] == [
         "FAILED  rules/hot.yaml:11  too early",
