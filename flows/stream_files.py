@@ -73,7 +73,15 @@ from flows.path_files import check_places, read_path, read_position, with_positi
 from flows.streams import EventType, Shape, Stream, TimeUnit
 from flows.zones import zone_named
 
-__all__ = ["DASHED_NAME", "NAME", "column_names", "load_streams", "read_declarations", "read_streams"]
+__all__ = [
+    "DASHED_NAME",
+    "NAME",
+    "column_names",
+    "load_declarations",
+    "load_streams",
+    "read_declarations",
+    "read_streams",
+]
 DASHED_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}\Z")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 _STREAM = (
@@ -85,11 +93,16 @@ _MAX_DEVICE_BYTES = 255
 
 def load_streams(path: Path) -> dict[str, Stream]:
     """The streams of a file by name; raises RulesWrong."""
+    return load_declarations(path)[0]
+
+
+def load_declarations(path: Path) -> tuple[dict[str, Stream], dict[str, EventType]]:
+    """The streams and the events of a file by name; raises RulesWrong."""
     mistakes = Mistakes()
     document = read_file(path, str(path), mistakes)
-    streams = {} if document is None else read_declarations(document, mistakes)[0]
+    streams, events = ({}, {}) if document is None else read_declarations(document, mistakes)
     mistakes.raise_any()
-    return streams
+    return streams, events
 
 
 def read_streams(document: Located, mistakes: Mistakes) -> dict[str, Stream]:

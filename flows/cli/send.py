@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -17,9 +17,8 @@ from flows.cli.options import Config, bus_of, names_of, settings_of, topic_named
 from flows.cli.progress import progress
 from flows.cli.show import counted, harmless, say
 from flows.errors import ArgumentWrong, DeliveryFailed
-from flows.settings import Settings
-from flows.stream_files import load_streams
-from flows.streams import Stream, value_at
+from flows.stream_files import load_declarations
+from flows.streams import EventType, Stream, value_at
 from flows.topics.names import TopicNames
 from flows.topics.port import Writer
 
@@ -66,9 +65,9 @@ def send(
 ) -> None:
     """Send the lines of a file to a topic, each a message.
 
-    The key is the device for a stream's topic, the subject for `events`; for others a line is
-    {"key":…,"value":…}, or its key is told by --key or --key-text. A line that is no JSON or lacks its key is
-    named and not sent; the exit code is then 1.
+    The key is the device for a stream's topic; for `events` the subject, else the first declared identifier;
+    for others a line is {"key":…,"value":…}, or its key is told by --key or --key-text. A line that is no JSON
+    or lacks its key is named and not sent; the exit code is then 1.
     """
     settings = settings_of(config)
     if rate is not None and not 0 < rate <= 1_000_000:
@@ -78,14 +77,14 @@ def send(
     if key is not None and key_text is not None:
         raise ArgumentWrong("--key and --key-text exclude each other", "Leave one away.")
     with bus_of(settings) as topics:
-        name = topic_named(topics, settings, topic)
-        if not force and _is_ours(names_of(settings), name):
+        names, name = names_of(settings), topic_named(topics, settings, topic)
+        if not force and _is_ours(names, name):
             mend = "Flows would take the messages for what they wrote themselves; --force sends them nevertheless."
             raise ArgumentWrong(f"Only Telltale writes to the topic {name!r}", mend)
-        stream = _stream_of(settings, name)
-        sending = _Sending(
-            topics.writer(), name, _keyed(names_of(settings), name, stream, key, key_text), rate
-        )
+        streams, events = load_declarations(settings.path(settings.streams))
+        stream = next((each for each in streams.values() if names.telemetry(each.topic) == name), None)
+        keyed = _told(key, key_text) or _keyed(names, name, stream, events)
+        sending = _Sending(topics.writer(), name, keyed, rate)
         try:
             with progress([file], f"to {name}") as read:
                 sending.all(_lines(file, stream, read), file, strict)
@@ -177,35 +176,31 @@ def _lines(file: Path, stream: Stream | None, read: Read) -> Numbered:
     )
 
 
-def _stream_of(settings: Settings, topic: str) -> Stream | None:
-    """The stream whose topic it is."""
-    names = names_of(settings)
-    declared = load_streams(settings.path(settings.streams)).values()
-    return next((stream for stream in declared if names.telemetry(stream.topic) == topic), None)
-
-
 def _is_ours(names: TopicNames, topic: str) -> bool:
     """Whether flows and connectors are the only ones to write there."""
     ours = (names.alarms, names.accounts, names.decisions, names.profiles, names.outcomes, names.rules)
     return topic in (*ours, names.dead_letters) or topic.startswith(f"{names.prefix}actions.")
 
 
-def _keyed(
-    names: TopicNames, topic: str, stream: Stream | None, key: str | None, key_text: str | None
-) -> Keyed:
-    """How key and value of a line are found."""
+def _told(key: str | None, key_text: str | None) -> Keyed | None:
+    """How key and value of a line are found, if that was said."""
     if key_text is not None:
         constant = key_text.encode()
         return lambda _, line: (constant, line)
     if key is not None:
         return lambda said, line: (_text_at(said, key), line)
+    return None
+
+
+def _keyed(names: TopicNames, topic: str, stream: Stream | None, events: Mapping[str, EventType]) -> Keyed:
+    """How key and value of a line are found, by what the topic holds."""
     if stream is not None and stream.device:
         device = stream.device.encode()
         return lambda _, line: (device, line)
     if stream is not None:
         return lambda said, line: (_device(said, stream.key), line)
     if topic == names.events:
-        return lambda said, line: (_text_at(said, "subject"), line)
+        return lambda said, line: (_subject(said, events), line)
     return _enveloped
 
 
@@ -226,6 +221,20 @@ def _device(said: Any, path: str) -> bytes:
     if len(found) != 1:
         raise _Refused(f"a list must be of one device, and this is of {len(found)}")
     return found.pop()
+
+
+def _subject(said: Any, events: Mapping[str, EventType]) -> bytes:
+    """Whose an event is: its subject, else the first identifier that it carries of those its type declares."""
+    from flows.customers.declared import EventRefused, identifier_in
+
+    mapping = _mapping(said)
+    declared = events.get(str(mapping.get("type")))
+    if mapping.get("subject") or declared is None:
+        return _text_at(mapping, "subject")
+    try:
+        return identifier_in(_mapping(mapping.get("data", {})), declared).encode()
+    except EventRefused as error:
+        raise _Refused(str(error)) from error
 
 
 def _text_at(said: Any, path: str) -> bytes:

@@ -43,7 +43,7 @@ def as_declared(sent: SentEvent, events: Mapping[str, EventType]) -> Declared:
         id=sent.id,
         source=sent.source,
         type=sent.type,
-        subject=sent.subject or _subject(sent.data, declared),
+        subject=sent.subject or identifier_in(sent.data, declared),
         time=sent.time,
         specversion=sent.specversion,
         data=data,
@@ -51,8 +51,8 @@ def as_declared(sent: SentEvent, events: Mapping[str, EventType]) -> Declared:
     return Declared(event, disbelieved)
 
 
-def _subject(data: dict[str, Any], declared: EventType) -> str:
-    """The first identifier that an event carries."""
+def identifier_in(data: Mapping[str, Any], declared: EventType) -> str:
+    """The first identifier that an event's data carry, as `kind:value`; raises EventRefused."""
     for kind, path in declared.identifiers.items():
         found = value_at(data, path)
         if isinstance(found, int) and not isinstance(found, bool) and abs(found) <= _MOST_NUMBER:

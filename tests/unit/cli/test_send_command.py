@@ -102,6 +102,26 @@ def test_events_go_under_their_subject(send, bus):
     assert [key for key, _ in held(bus, "events")] == ["email:a@b.c"]
 
 
+def test_an_event_without_a_subject_goes_under_an_identifier_that_is_declared(send, bus, project):
+    """The first one that it carries, as flows read it; one that carries none is refused with what it could."""
+    streams = project / "streams.yaml"
+    declared = "events: {order.placed: {identifiers: {email: customer.email, crm: customer.number}}}"
+    streams.write_text(f"{streams.read_text()}\n{declared}\n")
+    lines = [
+        {"type": "order.placed", "subject": "crm:1", "data": {"customer": {"email": "a@b.c"}}},
+        {"type": "order.placed", "data": {"customer": {"email": "a@b.c", "number": 2}}},
+        {"type": "order.placed", "data": {"customer": {"number": 31}}},
+        {"type": "order.placed", "data": {}},
+        {"type": "order.placed", "data": [1]},
+        {"type": "order.lost", "data": {"customer": {"number": 31}}},
+    ]
+    said = send("events", b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    assert said.code == 1
+    assert [line.split(": ")[0][-1] for line in said.err.splitlines()[:-1]] == ["4", "5", "6"]
+    assert "carries no identifier (email, crm)" in said.err.splitlines()[0]
+    assert sorted(key for key, _ in held(bus, "events")) == ["crm:1", "crm:31", "email:a@b.c"]
+
+
 def test_other_topics_take_key_and_value_or_are_told_the_key(send, bus):
     """A value of null removes a key; --key names a field, --key-text is the key itself."""
     assert send("things", b'{"key":"v1","value":{"hot_c": 9}}\n{"key":"v2","value":null}\n').code == 0
