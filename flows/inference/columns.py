@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from flows.inference.sample import NEARLY_ALL
 from flows.streams import FieldType
 
 _MOST_VALUES = 12
@@ -38,31 +39,42 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 def judge(path: str, values: Sequence[Any], table: bool) -> Judged | None:
     """The type of a column by its values; None for one that holds nothing, or lists."""
     said = [value for value in values if value is not None]
-    if not said or any(isinstance(value, list) for value in said):
-        return None
-    if all(isinstance(value, bool) for value in said):
-        return Judged(type="bool", note="")
+    most = NEARLY_ALL * len(said)
     numbers = [value for value in said if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) >= 0.9 * len(said):
-        return _number(path, numbers, [value for value in said if isinstance(value, str | bool)])
-    if numbers or any(isinstance(value, bool) for value in said):
+    truths = [value for value in said if isinstance(value, bool)]
+    texts = [value for value in said if isinstance(value, str)]
+    if not said or len(numbers) + len(truths) + len(texts) < most:
+        return None
+    if len(numbers) >= most:
+        return _number(path, numbers, [value for value in said if isinstance(value, str | bool | list)])
+    if len(truths) >= most:
+        others = [value for value in said if not isinstance(value, bool)]
+        return Judged(type="bool", note="; ".join(_refused(others, "truths")))
+    # What a table's cell holds can be read as a text, whatever it looks like.
+    if len(texts) < (len(said) if table else most):
         return Judged(type="text", note=f"numbers, texts and truths are mixed here, e.g. {shown(said[:200])}")
-    return _text([str(value) for value in said], table)
+    return _text(texts, [value for value in said if not isinstance(value, str)], table)
 
 
-def _text(said: list[str], table: bool) -> Judged:
+def _text(said: list[str], others: Sequence[Any], table: bool) -> Judged:
     """A truth, one of a few words, or any text."""
     distinct = sorted(set(said))
     if table and {value.lower() for value in distinct} <= _TRUTHS:
         return Judged(type="bool", note=f"written as {shown(distinct)}")
+    refused = _refused(others, "texts")
     few = len(distinct) <= _MOST_VALUES and len(said) >= 4 * len(distinct)
     if few and all(0 < len(value) <= _LONGEST_VALUE for value in distinct):
         return Judged(
             type="enum",
             values=tuple(distinct),
-            note="all that was seen; any other value would be missing",
+            note="; ".join(("all that was seen; any other value would be missing", *refused)),
         )
-    return Judged(type="text", note="evidence only")
+    return Judged(type="text", note="; ".join(("evidence only", *refused)))
+
+
+def _refused(others: Sequence[Any], kind: str) -> list[str]:
+    """The remark on values of another kind, if there are any."""
+    return [f"{len(others)} are no {kind} and will be refused, e.g. {shown(others)}"] if others else []
 
 
 def _number(path: str, numbers: Sequence[float], others: Sequence[Any]) -> Judged:
@@ -82,8 +94,7 @@ def _number(path: str, numbers: Sequence[float], others: Sequence[Any]) -> Judge
         notes.append("a bool if messages say true and false")
     if guessed:
         notes.append("the unit is a guess")
-    if others:
-        notes.append(f"{len(others)} are no numbers and will be refused, e.g. {shown(others)}")
+    notes += _refused(others, "numbers")
     kind: FieldType = "int" if whole else "float"
     return Judged(type=kind, low=low, high=high, unit=unit, note="; ".join(notes))
 

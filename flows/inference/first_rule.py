@@ -109,7 +109,7 @@ def _limits(field: Field, said: list[Any]) -> Limits | None:
             *shown, _plain(calm), _plain(bad), "a guess: only one in a hundred of the sample is above it"
         )
     if field.type == "enum" and len(field.values) > 1 and all(word.isidentifier() for word in field.values):
-        counted = Counter(said).most_common()
+        counted = Counter(value for value in said if isinstance(value, str)).most_common()
         calm, bad = counted[0][0], counted[-1][0]
         of, clear = f'{field.name} == "{bad}"', f'{field.name} != "{bad}"'
         return Limits(of, clear, calm, bad, "a guess: the value that was seen least")

@@ -15,7 +15,7 @@ from flows.field_files import MAX_FIELDS, NAME, RESERVED
 from flows.hints import did_you_mean
 from flows.inference.columns import Judged, judge, shown
 from flows.inference.order import Order, lateness_of, order_of
-from flows.inference.roles import Time, find_device, find_metric, find_position, find_time, times_of
+from flows.inference.roles import Time, find_device, find_metric, find_position, find_time, is_name, times_of
 from flows.inference.sample import Sample
 from flows.path_files import wrong_path
 from flows.stream_files import DASHED_NAME
@@ -59,7 +59,8 @@ def propose(sample: Sample, asked: Asked) -> Proposal:
     time = find_time(sample, asked.time)
     if time is None:
         raise InferenceFailed(str(sample.path), _no_time(sample, asked.time))
-    notes = {"time": time.note}
+    timeless = sum(at is None for at in times_of(time, sample.columns[time.path]))
+    notes = {"time": "; ".join((*([time.note] if time.note else []), *_refused(timeless, "time")))}
     if time.zone:
         notes["zone"] = "a guess: the times name no zone"
     taken = {time.path, *([asked.key] if asked.key else [])}
@@ -94,14 +95,28 @@ def propose(sample: Sample, asked: Asked) -> Proposal:
 def _usable(sample: Sample) -> tuple[Sample, dict[str, str]]:
     """The sample without the columns that no path leads to, and these with the reason."""
     left: dict[str, str] = {}
-    for path in sample.columns:
-        outer = next((other for other in sample.columns if path.startswith(f"{other}.")), None)
+    said = {path: sum(v is not None for v in values) for path, values in sample.columns.items()}
+    below: dict[str, int] = {}
+    for path, times in said.items():
+        for outer in _outer(path):
+            below[outer] = max(below.get(outer, 0), times)
+    # Where now an object stands and now something else, what stands there more often counts.
+    objects = {path for path, times in said.items() if below.get(path, 0) > times}
+    for path, times in said.items():
+        outer = next((other for other in _outer(path) if other in said and other not in objects), None)
         if wrong := wrong_path(path):
             left[path] = f"no path leads there: {wrong}"
         elif outer is not None:
             left[path] = f"its name leads through that of {outer!r}"
+        elif path in objects:
+            left[path] = f"an object nearly always; {times} times something else"
     kept = {path: values for path, values in sample.columns.items() if path not in left}
     return msgspec.structs.replace(sample, columns=kept), left
+
+
+def _outer(path: str) -> list[str]:
+    """The paths that a path leads through, from the outermost on."""
+    return [path[:i] for i, sign in enumerate(path) if sign == "."]
 
 
 def _no_time(sample: Sample, named: str | None) -> str:
@@ -115,8 +130,15 @@ def _no_time(sample: Sample, named: str | None) -> str:
 def _of_devices(sample: Sample, key: str | None) -> str:
     if key is None:
         return "no column names one, so all readings are of this device"
-    count = len({str(value) for value in sample.columns[key]})
-    return f"{count} device{'s' if count != 1 else ''} in the sample"
+    named = [value for value in sample.columns[key] if is_name(value)]
+    count = len({str(value) for value in named})
+    devices = f"{count} device{'s' if count != 1 else ''} in the sample"
+    return "; ".join((devices, *_refused(sample.rows - len(named), "device")))
+
+
+def _refused(rows: int, what: str) -> list[str]:
+    """The remark on rows that lack what every one needs, if there are any."""
+    return [f"{rows} row{'s name' if rows != 1 else ' names'} no {what} and will be refused"] if rows else []
 
 
 def _metric_and_value(
@@ -168,7 +190,8 @@ def _narrow(begun: Proposal, metric: str, value: str) -> Proposal:
     sample, left = begun.sample, begun.left
     values: dict[str, list[Any]] = {}
     for name, said in zip(sample.columns[metric], sample.columns[value], strict=True):
-        values.setdefault(name, []).append(said)
+        if isinstance(name, str):
+            values.setdefault(name, []).append(said)
     judged: dict[str, Judged] = {}
     for name in sorted(values):
         found = judge(name, values[name], sample.table)

@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from flows.inference.sample import Sample
+from flows.inference.sample import NEARLY_ALL, Sample
 from flows.streams import MS_PER_UNIT, Position, TimeUnit
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TIMES = ("time", "timestamp", "ts", "at", "datetime", "date", "when", "epoch", "recorded", "created")
+_TIMES = (
+    "time", "timestamp", "ts", "t", "at", "datetime", "date", "when", "epoch", "recorded", "created", "sent",
+    "received", "observed", "logged", "sampled",
+)  # fmt: skip
 # Names of counters that stand for a time, and how long one counts; a guess each.
 _COUNTERS: dict[str, TimeUnit] = {
     "cycle": "h", "step": "s", "tick": "s", "second": "s", "seconds": "s", "elapsed": "s", "t": "s", "time": "s",
@@ -33,6 +36,8 @@ _METRICS = (
 )  # fmt: skip
 _VALUES = ("value", "val", "reading", "measurement", "measured")
 _MOST_METRICS = 256
+# Names that are a device's even where none comes again.
+_SURE = 3
 
 
 class Time(msgspec.Struct, frozen=True):
@@ -69,16 +74,16 @@ def _as_time(path: str, values: Sequence[Any], named: bool) -> Time | None:
 
     A tenth of the values may be something else: those will be refused.
     """
-    few = 0.9 * len(values)
+    most = NEARLY_ALL * len(values)
     texts = [value for value in values if isinstance(value, str)]
-    if len(texts) >= few:
+    if len(texts) >= most:
         return _as_moments(path, texts)
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < few:
+    if len(numbers) < most:
         return None
     for since_epoch, factor in _EPOCHS:
         fitting = sum(_FIRST_S * factor <= number <= _LAST_S * factor for number in numbers)
-        if fitting >= few and (named or _says_time(path)):
+        if fitting >= most and (named or _says_time(path)):
             return Time(path, since_epoch)
     words = words_of(path)
     counted = words[-1] if words else ""
@@ -93,7 +98,7 @@ def _as_moments(path: str, said: list[str]) -> Time | None:
     """Texts as RFC 3339 times; a few that are broken are left to be refused."""
     read = [_moment(value) for value in said]
     good = [moment for moment in read if moment is not None]
-    if len(good) < 0.9 * len(said):
+    if len(good) < NEARLY_ALL * len(said):
         return None
     if all(moment.tzinfo is not None for moment in good):
         return Time(path, "rfc3339")
@@ -114,7 +119,9 @@ def times_of(time: Time, values: Sequence[Any]) -> list[float | None]:
     """The times of a column in ms, None where there is none."""
     if time.unit != "rfc3339":
         factor = MS_PER_UNIT[time.unit]
-        return [v * factor if isinstance(v, int | float) else None for v in values]
+        return [
+            v * factor if isinstance(v, int | float) and not isinstance(v, bool) else None for v in values
+        ]
     moments = [_moment(value) if isinstance(value, str) else None for value in values]
     zoned = [m if m is None or m.tzinfo is not None else m.replace(tzinfo=UTC) for m in moments]
     return [None if m is None else m.timestamp() * 1000 for m in zoned]
@@ -125,24 +132,27 @@ def find_device(sample: Sample, without: set[str]) -> str | None:
     found: list[tuple[int, int, str]] = []
     for path, values in sample.columns.items():
         words = words_of(path)
-        if path in without or not words or not _is_name(values):
+        if path in without or not words or not _are_names(values):
             continue
         place = _DEVICES.index(words[0]) if words[0] in _DEVICES else -1
         if place < 0 or not set(words[1:]) <= _OF_AN_ID:
             continue
         distinct = len({str(value) for value in values})
         # What never comes again is the name of a message, unless it is called a device's.
-        if 2 * distinct <= sample.rows or (place == 0 and sample.rows < 100):
+        if 2 * distinct <= sample.rows or place < _SURE:
             found.append((place, -distinct, path))
     return min(found)[2] if found else None
 
 
-def _is_name(values: Sequence[Any]) -> bool:
-    """Whether nearly all values are short texts or whole numbers; the others will be refused."""
-    named = sum(
-        isinstance(v, str | int) and not isinstance(v, bool) and 0 < len(str(v)) <= 255 for v in values
-    )
-    return named >= 0.98 * len(values)
+def is_name(value: Any) -> bool:
+    """Whether a value can name a device: a short text or a whole number."""
+    return isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= 255
+
+
+def _are_names(values: Sequence[Any]) -> bool:
+    """Whether nearly all values can name a device; the others will be refused."""
+    named = sum(map(is_name, values))
+    return named >= NEARLY_ALL * len(values)
 
 
 def find_metric(sample: Sample, without: set[str]) -> tuple[str, str] | None:
@@ -169,10 +179,12 @@ def _mostly_numbers(values: Sequence[Any]) -> bool:
 
 
 def _few_texts(values: Sequence[Any]) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    distinct = len(set(texts))
     return (
-        all(isinstance(value, str) for value in values)
-        and len(values) >= 2 * len(set(values))
-        and len(set(values)) <= _MOST_METRICS
+        len(texts) >= NEARLY_ALL * len(values)
+        and len(texts) >= 2 * distinct
+        and 0 < distinct <= _MOST_METRICS
     )
 
 
@@ -196,6 +208,5 @@ def find_position(sample: Sample, without: set[str]) -> Position | None:
 
 def _within(values: Sequence[Any], bound: float) -> bool:
     said = [value for value in values if value is not None]
-    return bool(said) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= bound for v in said
-    )
+    fitting = sum(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= bound for v in said)
+    return bool(said) and fitting >= NEARLY_ALL * len(said)

@@ -16,6 +16,11 @@ NOTES = "at,pump,ok,note\n" + "".join(f"{1_700_000_000 + i},p{i % 3},true,n{i}\n
 NARROW = "at,pump,metric,value\n" + "".join(
     f"{1_700_000_000 + i},p{i % 3},{('flow', 'heat')[i % 2]},{i * 7 % 11}\n" for i in range(200)
 )
+ODD = "".join(
+    json.dumps({"at": 1_700_000_000 + i, "pump": f"p{i % 3}", "state": [9] if i == 7 else "on"[i % 50 > 0 :]})
+    + "\n"
+    for i in range(200)
+)
 NOTHING = "at,pump\n" + "".join(f"{1_700_000_000 + i},p{i % 3}\n" for i in range(60))
 CONSTANT = "hour,height\n" + "".join(f"{i},-5.5\n" for i in range(1, 60))
 
@@ -69,6 +74,14 @@ def test_the_first_rule_can_be_removed(telltale, empty):
         rule.unlink()
     said = telltale("check", "--config", "mine")
     assert (said.code, said.err) == (0, "Streams that no rule watches: a.\n")
+
+
+def test_a_value_that_is_none_of_its_words_leaves_the_rule_whole(telltale, empty):
+    """The rule is on the word that was seen least; what is no word at all is refused."""
+    (empty / "a.jsonl").write_text(ODD)
+    assert telltale("init", "mine", "--from", "a.jsonl").code == 0
+    green(telltale, empty / "mine")
+    assert 'state == "on"' in (empty / "mine" / "rules" / "state-first.yaml").read_text()
 
 
 def test_an_archive_without_measurements_gets_a_rule_on_silence(telltale, empty):

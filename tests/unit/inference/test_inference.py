@@ -138,6 +138,54 @@ def test_a_simulated_fleet_passes_what_is_proposed_of_it(tmp_path):
     assert {refused.message for refused in checked(tmp_path / "telemetry.jsonl", stream).refusals} <= clean
 
 
+def test_a_few_broken_rows_decide_nothing_and_are_counted(tmp_path):
+    """One odd value in each column, and an object that is missing, leave roles and types as all others say."""
+    good = [
+        {
+            "vin": f"v{i}",
+            "sent": 1_700_000_000_000 + i * 1000,
+            "gps": {"lat": 48.1, "lon": 11.5 + i / 1000},
+            "mil": ["off", "on"][i % 2],
+            "ok": i % 2 == 0,
+            "load": i,
+        }
+        for i in range(100)
+    ]
+    odd = {"vin": True, "sent": "later", "gps": None, "mil": 3, "ok": "maybe", "load": [1]}
+    bad = [{**good[0], name: value} for name, value in odd.items()]
+    path = lines(
+        tmp_path / "fleet.jsonl", [*good[:20], *bad, {**good[1], "gps": {"lat": 999, "lon": 0}}, *good]
+    )
+    stream, text = proposed(path)
+    assert (stream.key, stream.time, stream.time_unit) == ("vin", "sent", "ms")
+    assert stream.position == Position("gps.lat", "gps.lon")
+    assert {
+        field.name: field.type for field in stream.fields if field.name not in ("latitude", "longitude")
+    } == {
+        "mil": "enum",
+        "ok": "bool",
+        "load": "int",
+    }
+    assert "100 devices in the sample; 1 row names no device and will be refused" in text
+    assert "1 row names no time and will be refused" in text
+    assert "1 are no texts and will be refused, e.g. 3" in text
+    assert "1 are no truths and will be refused, e.g. maybe" in text
+    assert "gps (an object nearly always; 0 times something else)" in text
+    assert checked(path, stream).counts["refused"] == 5
+
+
+def test_a_few_broken_rows_leave_one_measurement_a_row(tmp_path):
+    """A row without the name of its metric, and one whose name is no text, are left aside."""
+    rows = [
+        {"t": 1_700_000_000 + i, "device": "d", "metric": ["flow", "heat"][i % 2], "value": i}
+        for i in range(100)
+    ]
+    rows[7] = {"t": 1_700_000_007, "device": "d", "value": 7}
+    rows[9] = {"t": 1_700_000_009, "device": "d", "metric": 4, "value": 9}
+    stream, _ = proposed(lines(tmp_path / "a.jsonl", rows))
+    assert (stream.shape, [field.name for field in stream.fields]) == ("narrow", ["flow", "heat"])
+
+
 def test_what_is_said_is_not_guessed(tmp_path):
     """Name, device and time as asked; a column that is not there is answered with the nearest."""
     path = written(
