@@ -19,7 +19,7 @@ from flows.toml_lines import Place, places
 
 PREFIX = "TELLTALE_"
 # Of the same beginning, and no settings.
-_OTHERS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA", "TELLTALE_SEED")
+_OTHERS = ("TELLTALE_CONFIG", "TELLTALE_REQUIRE_KAFKA", "TELLTALE_REQUIRE_DATA", "TELLTALE_SEED")
 _AT = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _BOUND = re.compile(r"(?:>=|<=|>|<) \S+$")
 
