@@ -21,6 +21,10 @@ from flows.steps import STEP_FAILED, Columns, ColumnsStep, Steps
 from flows.streams import Field, Stream
 from flows.topics.port import RawBatch
 
+# What evidence can name and a message can carry: a whole number that a float holds exactly, a place, a truth.
+_WHOLE = frozenset({"int", "bool", "enum"})
+_WITHIN = {"int": (-float(1 << 53), float(1 << 53)), "bool": (0.0, 1.0), "enum": (0.0, 0.0)}
+
 
 class Devices(Sequence[str]):
     """The device of each row, read from the messages when it is asked for."""
@@ -112,6 +116,8 @@ class ReadingsStep:
         found = step(given)
         if not isinstance(found, Columns):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise StepWrong(f"the step must return Columns, and returned a {type(found).__name__}")
+        if not _same_rows(found, given):
+            raise StepWrong("the step changed times or devices; of readings only the values are its own")
         after = before.copy()
         for name, given_values in found.values.items():
             if name not in readings.fields:
@@ -139,6 +145,12 @@ class ReadingsStep:
         return dead
 
 
+def _same_rows(found: Columns, given: Columns) -> bool:
+    """Whether times and devices are what they were; an equal copy is, too."""
+    same_times = found.at is given.at or np.array_equal(found.at, given.at)
+    return same_times and (found.devices is given.devices or list(found.devices) == list(given.devices))
+
+
 def _shown(values: NDArray[Any]) -> NDArray[Any]:
     """Values that can be read and not written: a piece of a batch may be shown to a step again."""
     view = values.view()
@@ -147,11 +159,19 @@ def _shown(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _outside(values: NDArray[np.float64], field: Field | None) -> NDArray[np.bool_]:
-    """Which values are infinite or out of their declared range."""
+    """Which values are infinite, out of their declared range, or none that a field of its type can have."""
     outside = np.isinf(values)
-    if field is not None and field.low is not None:
+    if field is None:
+        return outside
+    least, most = _WITHIN.get(field.type, (-np.inf, np.inf))
+    if field.type == "enum":
+        most = len(field.values) - 1
+    outside |= (values < least) | (values > most)
+    if field.type in _WHOLE:
+        outside |= ~np.isnan(values) & (values != np.round(values))
+    if field.low is not None:
         outside |= values < field.low
-    if field is not None and field.high is not None:
+    if field.high is not None:
         outside |= values > field.high
     return outside
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -32,6 +32,8 @@ STREAM = Stream(
         Field(name="power_kw", type="float", low=-50, high=200, derived=True),
         Field(name="gear", type="enum", values=("r", "n", "d")),
         Field(name="note", type="text"),
+        Field(name="door", type="bool", derived=True),
+        Field(name="cells", type="int", derived=True),
     ),
 )  # fmt: skip
 STRONG = Rule(
@@ -97,6 +99,7 @@ def test_the_step_is_shown_all_fields_their_times_and_their_devices() -> None:
     values = {name: [None if math.isnan(v) else v for v in column] for name, column in columns.values.items()}
     assert values == {
         "volts": [1, None], "amps": [None, 2.5], "power_kw": [None, None], "gear": [2, None],
+        "door": [None, None], "cells": [None, None],
     }  # fmt: skip
 
 
@@ -106,6 +109,31 @@ def test_what_the_step_gives_out_of_range_is_missing_with_a_copy() -> None:
     assert found.transitions() == [("raised", 1)]
     assert [(d.reason, d.offset) for d in found.dead] == [("out_of_range", 0)]
     assert "power_kw is out of its range after the readings step" in found.dead[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "wrong"),
+    [
+        ("gear", [0, 2, math.nan], [3, -1, 1.5, 1e300]),
+        ("door", [0, 1, math.nan], [2, -1, 0.5, math.inf]),
+        ("cells", [-7, 1 << 53, math.nan], [0.5, 1e19, -1e19]),
+    ],
+)
+def test_a_value_that_no_field_of_its_type_has_is_missing_with_a_copy(
+    name: str, good: list[float], wrong: list[float]
+) -> None:
+    """Evidence, which names it, is written without it, and the shard goes on; what is missing is no mistake."""
+    for value in [*good, *wrong]:
+
+        def give(columns: Columns, value: float = value) -> Columns:
+            return power(columns).replace(**{name: np.full(len(columns.at), value)})
+
+        found = Stepped(give).send({"volts": 400, "amps": 60})
+        assert found.transitions() == [("raised", 0)]
+        said = [(d.reason, d.message) for d in found.dead]
+        out = ("out_of_range", f"{name} is out of its range after the readings step")
+        assert said == ([] if value in good else [out])
+        assert (name in found.alarms[0].evidence.reading) == (value in good and not math.isnan(value))
 
 
 def test_a_reading_that_it_cannot_take_is_kept_whole_with_file_line_and_reason() -> None:
@@ -144,6 +172,8 @@ def write_in_place(columns: Columns) -> Columns:
         (lambda columns: columns.replace(amps=["x"]), "could not convert string to float"),
         (lambda columns: columns.values, "must return Columns, and returned a dict"),
         (write_in_place, "read-only"),
+        (lambda columns: msgspec.structs.replace(columns, at=columns.at + 1), "changed times or devices"),
+        (lambda columns: msgspec.structs.replace(columns, devices=["x"]), "changed times or devices"),
     ],
 )
 def test_what_it_must_not_give_or_do_is_said(step: Callable[[Any], Any], said: str) -> None:
@@ -154,6 +184,7 @@ def test_what_it_must_not_give_or_do_is_said(step: Callable[[Any], Any], said: s
     assert said in found.dead[0].message
 
 
+@settings(deadline=None)  # the first example compiles kernels, and others share the machine
 @given(
     amps=st.lists(st.sampled_from([10.0, 60.0, 13.0, None]), max_size=24),
     cuts=st.sets(st.integers(1, 23)),
