@@ -1,4 +1,8 @@
-"""Guards the state of a team's stateful operator: a value that cannot be taken leaves the state as it was."""
+"""Guards the state of a team's stateful operator: a value that cannot be taken leaves the state as it was.
+
+State that comes back at a start says nothing of its own accord in the first epoch. There what was published is folded
+in, which a timer that is due at once, or the end of the input, would outrun: what it gives would be decided anew.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 from bytewax.operators import StatefulBatchLogic  # pyright: ignore[reportMissingTypeStubs]
 
 from flows.engine.blame import Blame
+from flows.engine.clock import LONGEST_SLEEP_MS, Clock, moment, wall_clock
 from flows.engine.told import told
 
 Logic = StatefulBatchLogic[Any, Any, Any]
@@ -17,8 +22,16 @@ Logic = StatefulBatchLogic[Any, Any, Any]
 class GuardedLogic(StatefulBatchLogic[Any, Any, Any]):
     """One key; what is not about a value (a snapshot, a timer) stops the flow with the step named in the log."""
 
-    def __init__(self, build: Callable[[Any], Logic], blame: Blame, step_id: str, resume: Any) -> None:
-        self._build, self._blame = build, blame
+    def __init__(
+        self,
+        build: Callable[[Any], Logic],
+        blame: Blame,
+        step_id: str,
+        resume: Any,
+        clock: Clock = wall_clock,
+    ) -> None:
+        self._build, self._blame, self._clock = build, blame, clock
+        self._waits = resume is not None
         self._name, self._step_id = f"{blame.point} step", step_id
         self._logic: Logic | None = None
         if resume is not None:
@@ -50,28 +63,36 @@ class GuardedLogic(StatefulBatchLogic[Any, Any, Any]):
         return out, over
 
     def on_notify(self) -> tuple[Iterable[Any], bool]:
-        """As the logic says."""
+        """As the logic says, but not before the first epoch's end."""
         if self._logic is None:
             return (), StatefulBatchLogic.DISCARD
+        if self._waits:
+            return (), StatefulBatchLogic.RETAIN
         with told(self._name, self._step_id):
             return self._timed(self._logic.on_notify())
 
     def on_eof(self) -> tuple[Iterable[Any], bool]:
-        """As the logic says."""
+        """As the logic says; in the first epoch it keeps what it has for the next start."""
         if self._logic is None:
             return (), StatefulBatchLogic.DISCARD
+        if self._waits:
+            return (), StatefulBatchLogic.RETAIN
         with told(self._name, self._step_id):
             return self._timed(self._logic.on_eof())
 
     def notify_at(self) -> datetime | None:
-        """As the logic says."""
+        """As the logic says; asked again and again while it has to wait, since only what was awake has a snapshot."""
         if self._logic is None:
             return None
         with told(self._name, self._step_id):
-            return self._logic.notify_at()
+            at = self._logic.notify_at()
+        if at is None or not self._waits:
+            return at
+        return max(at, moment(self._clock() + LONGEST_SLEEP_MS))
 
     def snapshot(self) -> Any:
-        """As the logic says."""
+        """As the logic says; an epoch ends with it, and what was published is folded in."""
+        self._waits = False
         if self._logic is None:
             raise RuntimeError("a key without state was asked for it")
         with told(self._name, self._step_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import bytewax.operators as op
 import msgspec
 import pytest
 from bytewax.dataflow import Stream
+from bytewax.inputs import AbortExecution
+from bytewax.operators import StatefulLogic
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import cluster_main, run_main
 
 from flows.customers.flow import customers_flow
-from flows.engine.clock import wall_clock
+from flows.engine.clock import moment, wall_clock
 from flows.engine.gate import Bound
 from flows.engine.messages import Watch
 from flows.metrics import Metrics
+from flows.rules.model import Rule
 from flows.schema import Action, Decision, Event, decode, encode
 from flows.steps import Steps
 from flows.topics.port import Headers, Topics, Writer
@@ -44,8 +48,10 @@ from tests.flow.test_customers import (
     write,
 )
 from tests.flow.test_customers import bus as bus  # noqa: PLC0414 - the fixture
+from tests.unit.customers.world import entry
 
 HERE = Path(__file__)
+CLICKED = Rule(name="bought", event="bought", do={"raised": (entry("open_case", about="care", queue="q"),)})
 Bus = Callable[[], Topics]
 
 
@@ -91,15 +97,20 @@ class NotedWriter:
 
 
 def run(
-    bus: Bus, steps: Steps, until: Until, recovery: RecoveryConfig | None = None, workers: int = 1
+    bus: Bus,
+    steps: Steps,
+    until: Callable[[], bool],
+    recovery: RecoveryConfig | None = None,
+    workers: int = 1,
+    epoch: timedelta = SHORT,
 ) -> Metrics:
     """One execution with steps, until it is stopped or aborted."""
     metrics = Metrics()
     watch = Watch(clock=wall_clock, stopping=until, bound=Bound())
-    sets = Sets(rule_set(overheating(limits=()), profile=PROFILE))
+    sets = Sets(rule_set(overheating(limits=()), CLICKED, profile=PROFILE))
     flow = customers_flow(SETTINGS, bus, sets, watch, metrics, lambda: None, steps)
     if workers == 1:
-        run_main(flow, epoch_interval=SHORT, recovery_config=recovery)
+        run_main(flow, epoch_interval=epoch, recovery_config=recovery)
     else:
         cluster_main(flow, [], 0, epoch_interval=SHORT, worker_count_per_proc=workers)
     return metrics
@@ -148,6 +159,52 @@ def test_a_subject_that_the_step_leaves_alone_is_tokenised_once(bus: Bus) -> Non
     write(topics, NAMES.events, ("ann", event("click", "email:ann@example.org", 2)))
     run(bus, Steps(), Until(lambda: count(bus(), NAMES.profiles) >= 2))
     assert len(profiles(topics)) == 1
+
+
+class Later(StatefulLogic[Event, Event, Any]):
+    """Holds each event for half a second of the wall clock."""
+
+    def __init__(self, state: tuple[list[Event], datetime] | None) -> None:
+        self.held, self.at = state or ([], None)
+
+    def on_item(self, value: Event) -> tuple[list[Event], bool]:
+        self.held.append(value)
+        self.at = moment(wall_clock() + 500)
+        return [], StatefulLogic.RETAIN
+
+    def on_notify(self) -> tuple[list[Event], bool]:
+        return self.held, StatefulLogic.DISCARD
+
+    def notify_at(self) -> datetime | None:
+        return self.at
+
+    def snapshot(self) -> Any:
+        return [*self.held], self.at
+
+
+def test_what_a_step_gives_when_its_time_comes_is_decided_once_though_the_flow_is_aborted_then(
+    bus: Bus, tmp_path: Path
+) -> None:
+    """Its state comes back with the event it had given; the decision on that is folded in before it is given again."""
+
+    def held(stream: Stream[Event]) -> Stream[Event]:
+        keyed = op.key_on("subject", stream, lambda event: event.subject)
+        return op.key_rm("bare", op.stateful("later", keyed, Later))
+
+    topics = bus()
+    write(topics, NAMES.events, *((f"crm:{n}", event("bought", f"crm:{n}", n)) for n in range(12)))
+    init_db_dir(tmp_path, 1)
+    recovery, epoch = RecoveryConfig(str(tmp_path)), timedelta(milliseconds=300)
+
+    def abort_once_decided() -> bool:
+        if count(topics, NAMES.decisions):
+            raise AbortExecution
+        return False
+
+    steps = Steps(file=HERE, events=held)
+    run(bus, steps, abort_once_decided, recovery, epoch=epoch)
+    run(bus, steps, Until(lambda: len({d.id for d in decisions(bus())}) >= 12), recovery, epoch=epoch)
+    assert len(decisions(topics)) == 12
 
 
 def card(action: Action) -> Action:

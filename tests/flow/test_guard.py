@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from bytewax.testing import TestingSink, TestingSource, cluster_main, run_main
 from structlog.testing import capture_logs
 
 from flows.engine.attach import Joint, attach
+from flows.engine.blame import Blame
+from flows.engine.clock import LONGEST_SLEEP_MS, moment
+from flows.engine.guarded_logic import GuardedLogic
 from flows.engine.sink import Outgoing
 from flows.errors import StepsUnreadable
 
@@ -205,3 +209,40 @@ def test_a_step_that_cannot_be_built_is_refused(step: Step, said: str) -> None:
     """So is one that reads or writes by itself: what it wrote before a kill would be lost."""
     with pytest.raises(StepsUnreadable, match=said):
         run(step, [1])
+
+
+class Held(StatefulBatchLogic[int, int, int]):
+    """Gives what it holds when its time comes, which is long past, or at the end."""
+
+    def __init__(self, held: int) -> None:
+        self.held = held
+
+    def on_batch(self, values: list[int]) -> tuple[list[int], bool]:
+        return values, StatefulBatchLogic.RETAIN
+
+    def on_notify(self) -> tuple[list[int], bool]:
+        return [self.held], StatefulBatchLogic.DISCARD
+
+    def on_eof(self) -> tuple[list[int], bool]:
+        return self.on_notify()
+
+    def notify_at(self) -> datetime:
+        return moment(5)
+
+    def snapshot(self) -> int:
+        return self.held
+
+
+def test_state_that_comes_back_says_nothing_of_its_own_accord_before_an_epochs_end() -> None:
+    """Neither when its time is due nor at the end of the input; it keeps what it has, and is asked again soon."""
+    blame = Blame("events", HERE)
+    back = GuardedLogic(Held, blame, "s", 7, clock=lambda: 1000)
+    assert back.notify_at() == moment(1000 + LONGEST_SLEEP_MS)
+    assert [*map(list, (back.on_notify()[0], back.on_eof()[0], back.on_batch([3])[0]))] == [[], [], [3]]
+    assert (back.on_notify()[1], back.on_eof()[1]) == (StatefulBatchLogic.RETAIN, StatefulBatchLogic.RETAIN)
+    assert back.snapshot() == 7
+    assert back.notify_at() == moment(5)
+    assert back.on_notify() == ([7], StatefulBatchLogic.DISCARD)
+    fresh = GuardedLogic(lambda _: Held(1), blame, "s", None)
+    fresh.on_batch([3])
+    assert (fresh.notify_at(), list(fresh.on_eof()[0])) == (moment(5), [1])
