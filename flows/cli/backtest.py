@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EXAMPLE = example(
     "telltale backtest --stream vehicle may.jsonl.zst june.csv",
-    "telltale backtest --stream vehicle --against ../last-week --exit-code may.jsonl.zst",
+    "telltale backtest --against ../last-week --exit-code may.jsonl.zst",
 )
 _MOST_ON_A_TERMINAL = 50
 
@@ -67,6 +67,7 @@ def backtest(
         typer.Option(
             "--stream",
             "-s",
+            metavar="NAME",
             autocompletion=stream_names,
             help="The stream they are of, if there are several.",
         ),
@@ -80,24 +81,33 @@ def backtest(
         typer.Option(
             "--rule",
             "-r",
+            metavar="RULE",
             autocompletion=rule_names,
             help="Only this rule, even if disabled; repeatable.",
         ),
     ] = None,
     things: Annotated[
         Path | None,
-        typer.Option(help="What rules read as device.<name>: JSONL or CSV with `device` and attributes."),
+        typer.Option(
+            metavar="FILE",
+            help="What rules read as device.<name>: JSONL or CSV with `device` and attributes.",
+        ),
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="Only alarms from this time (UTC) on.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Only alarms from this time (UTC) on.")
+    ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="Leave out readings from this time (UTC) on.")
+        str | None, typer.Option("--to", metavar="TIME", help="Leave out readings from this time (UTC) on.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Alarms as JSON, one a line; the summary to standard error.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="All alarms, on a terminal too.")] = False,
     within: Annotated[
-        str, typer.Option(help="With --against: how far a shifted alarm may be from its pair.")
+        str,
+        typer.Option(
+            metavar="DURATION", help="With --against: how far a shifted alarm may be from its pair."
+        ),
     ] = "1h",
     exit_code: Annotated[
         bool,

@@ -14,9 +14,12 @@ from flows.cli.show import say
 
 def demo(
     folder: Annotated[
-        Path, typer.Option(help="Where its settings, topics and outbox go; made anew each time.")
+        Path,
+        typer.Option(metavar="DIR", help="Where its settings, topics and outbox go; made anew each time."),
     ] = Path("demo"),
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="How long the fleet sends.")] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=5, max=3600, help="How long the fleet sends.")
+    ] = 30.0,
 ) -> None:
     """Show the whole loop on the embedded bus: readings, alarms, decisions, actions. Exit code 1 if any went amiss."""
     from flows.cli.demo_closing import close

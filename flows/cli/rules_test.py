@@ -27,7 +27,9 @@ def test(
         list[str] | None,
         typer.Argument(metavar="RULE", help="Names or files of rules, or a folder; else all."),
     ] = None,
-    rule: Annotated[str | None, typer.Option("--rule", "-r", help="Only the tests of this rule.")] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", "-r", metavar="RULE", help="Only the tests of this rule.")
+    ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
     ] = None,

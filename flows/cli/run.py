@@ -96,7 +96,9 @@ def _check(part: str | None, name: str | None, everything: bool) -> None:
         raise ArgumentWrong("--all runs every part", f"Leave --all away, or {part!r}.")
     if part == "connector":
         if name is None:
-            raise ArgumentWrong("Which connector?", f"Name one: {', '.join(CONNECTORS)}.")
+            raise ArgumentWrong(
+                "Which connector is meant must be said", f"Name one: {', '.join(CONNECTORS)}."
+            )
         if name not in CONNECTORS:
             raise NameUnknown("connector", name, did_you_mean(name, CONNECTORS))
     elif name is not None:

@@ -25,7 +25,10 @@ class Kind(Enum):
 
 def schema(
     kind: Annotated[
-        Kind, typer.Argument(help="Of a rule's file, of another file, or of the messages on topics.")
+        Kind,
+        typer.Argument(
+            metavar="KIND", help="Of a rule's file, of another file, or of the messages on topics."
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of files, or of messages on topics.

@@ -39,10 +39,16 @@ class ShapeAsked(Enum):
     )
 )
 def infer(
-    file: Annotated[Path, typer.Argument(help="Readings as JSONL or CSV, plain, .gz or .zst.")],
-    name: Annotated[str | None, typer.Option(help="The stream's name; else the file's.")] = None,
-    key: Annotated[str | None, typer.Option(help="The column that names the device.")] = None,
-    time: Annotated[str | None, typer.Option(help="The column of the event time.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Readings as JSONL or CSV, plain, .gz or .zst.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The stream's name; else the file's.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column that names the device.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the event time.")] = None,
     shape: Annotated[
         ShapeAsked | None, typer.Option(help="wide: many measurements a row; narrow: one, by its name.")
     ] = None,
@@ -68,7 +74,8 @@ def check(
         list[Path], typer.Argument(metavar="ARCHIVE...", help="Readings as JSONL or CSV, plain, .gz or .zst.")
     ],
     stream: Annotated[
-        str | None, typer.Option("--stream", "-s", help="The stream they are of, if there are several.")
+        str | None,
+        typer.Option("--stream", "-s", metavar="NAME", help="The stream they are of, if there are several."),
     ] = None,
     output: Rows = Output.table,
     config: Config = None,

@@ -75,7 +75,9 @@ app.command(
 def lag(
     group: Annotated[
         str | None,
-        typer.Option("--group", "-g", help="Only this consumer group.", autocompletion=group_names),
+        typer.Option(
+            "--group", "-g", metavar="GROUP", help="Only this consumer group.", autocompletion=group_names
+        ),
     ] = None,
     output: Rows = Output.table,
     config: Config = None,

@@ -32,12 +32,18 @@ def why(
     id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Of a decision, an alarm, an episode or an action.")
     ] = None,
-    customer: Annotated[str | None, typer.Option(help="All decisions of this customer.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID", help="All decisions of this customer.")
+    ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Run --rule over this device's readings, and say how far it was.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="Run --rule over this device's readings, and say how far it was."
+        ),
     ] = None,
     rule: Annotated[
-        str | None, typer.Option(help="With --customer: only of this rule. With --device: this rule.")
+        str | None,
+        typer.Option(metavar="RULE", help="With --customer: only of this rule. With --device: this rule."),
     ] = None,
     at: Annotated[
         str | None,

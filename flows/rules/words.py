@@ -101,7 +101,9 @@ def _window(window: Window) -> str:
         else f"{_MEASURES[window.measure]} {window.field}"
     )
     every = "" if window.every == window.length else f", begun every {exact(window.every)},"
-    return f"in a window of {exact(window.length)}{every} the value, {measured}, has {phrase(window.of)}."
+    return (
+        f"a window of {exact(window.length)}{every} closes with {phrase(window.of)}; the value is {measured}."
+    )
 
 
 def _change(field: str, rise: float, stream: Stream | None) -> str:

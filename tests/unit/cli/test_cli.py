@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import main
 from flows.cli.topics import GROUPS
 from flows.customers.flow import GROUP as CUSTOMERS_GROUP
 from flows.devices.flow import GROUP as DEVICES_GROUP
@@ -59,7 +61,7 @@ def test_a_name_that_is_nearly_right_brings_the_right_one(telltale, arguments, h
         (("rules", "check", "-c", "nowhere.toml"), "no settings file nowhere.toml"),
         (("why",), "Either an ID, --customer or --device is needed"),
         (("run", "devices", "--all"), "--all runs every part"),
-        (("run", "connector"), "Which connector?"),
+        (("run", "connector"), "Which connector is meant must be said. Name one: outbox."),
         (("run", "devices", "outbox"), "takes no name"),
         (("simulate", "--duration", "soon"), "is not a duration"),
         (("simulate", "--pace", "0"), "pace"),
@@ -121,6 +123,31 @@ def test_commands_do_not_load_what_is_slow_before_they_need_it():
     asked = f"import sys, flows.cli.app; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
+
+
+def test_a_terminal_that_lacks_a_sign_gets_a_question_mark(project):
+    """In a locale of ASCII alone nothing stops in the middle."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "flows.cli", "rules", "show", "engine-overheating", "-c", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "coolant_c ? device.hot_c" in done.stdout
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_is_no_traceback(monkeypatch):
+    """It leaves with the code of an interrupt, as it does later on."""
+
+    class Interrupted:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "flows.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "flows.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
 
 
 def test_the_groups_of_the_lag_are_those_of_the_flows():

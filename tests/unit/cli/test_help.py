@@ -53,6 +53,20 @@ def test_each_command_fits_into_one_line_of_its_group(telltale, group, monkeypat
         ),
         (("run", "--quiet"), "There is no option '--quiet'. See `telltale run --help`."),
         (("topics", "tail"), "Missing argument 'TOPIC'. See `telltale topics tail --help`."),
+        (
+            ("schema",),
+            "Missing argument 'KIND'. Choose from: rules, streams, purposes, profile, topics. "
+            "See `telltale schema --help`.",
+        ),
+        (
+            ("schema", "topcs"),
+            "Invalid value for 'KIND': there is no 'topcs'. Did you mean 'topics'? See `telltale schema --help`.",
+        ),
+        (
+            ("topics", "list", "-o", "yaml"),
+            "Invalid value for '--output' / '-o': there is no 'yaml'. Known are json, table. "
+            "See `telltale topics list --help`.",
+        ),
         (("topics", "list", "x"), "Got unexpected extra argument(s) (x). See `telltale topics list --help`."),
     ],
 )

@@ -147,11 +147,11 @@ def test_a_plain_no_is_said_as_unless() -> None:
         ),
         (
             "{window: 10m, every: 5m, mean: coolant_c, of: value >= 100}",
-            "Raised when in a window of 10m, begun every 5m, the value, the mean of coolant_c, has value ≥ 100.",
+            "Raised when a window of 10m, begun every 5m, closes with value ≥ 100; the value is the mean of coolant_c.",
         ),
         (
             "{window: 1h, count: mil, of: value < 3}",
-            "Raised when in a window of 1h the value, the number of readings with mil, has value < 3.",
+            "Raised when a window of 1h closes with value < 3; the value is the number of readings with mil.",
         ),
         ("{absence: 10m}", "Raised when nothing is heard for 10m of a device that was heard before."),
         (
