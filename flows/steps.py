@@ -29,6 +29,8 @@ STEP_FAILED: Final = "step_failed"
 # The state of a step may hold objects of classes of the file; they are found again by this name, whatever the file's.
 _MODULE: Final = "telltale_steps"
 
+_OURS: Final = frozenset({"flows", "connectors", _MODULE})
+
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """Readings of one stream as columns, which a `readings` step may read and not write.
@@ -95,8 +97,7 @@ def _run(file: Path) -> ModuleType:
             "there is no such Python file",
             "Mend `steps` in the settings, or leave it empty.",
         )
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
+    _make_way(file.parent)
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE] = module
     try:
@@ -115,6 +116,24 @@ def _run(file: Path) -> ModuleType:
         what = f"it raises {type(error).__name__} when it is imported: {error}"
         raise StepsUnreadable(str(where), line, what, "Mend the line; a steps file only defines.") from error
     return module
+
+
+def _make_way(folder: Path) -> None:
+    """Let a file find its neighbours, and none of the same name that a file of another folder has loaded before it.
+
+    A backtest against an older folder runs two files of steps; each keeps the neighbours that it imported.
+    """
+    path, before = str(folder), sys.modules.get(_MODULE)
+    if before is None or before.__file__ is None or (other := Path(before.__file__).parent) == folder:
+        sys.path += [] if path in sys.path else [path]
+        return
+    for name, module in [*sys.modules.items()]:
+        top = name.partition(".")[0]
+        theirs = Path(getattr(module, "__file__", None) or "").is_relative_to(other)
+        if theirs and top not in _OURS and ((folder / f"{top}.py").exists() or (folder / top).is_dir()):
+            del sys.modules[name]
+    sys.path[:] = [each for each in sys.path if each != path]
+    sys.path.insert(sys.path.index(str(other)) if str(other) in sys.path else len(sys.path), path)
 
 
 def _check(file: Path, point: str, function: object) -> None:

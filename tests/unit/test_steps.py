@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,34 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
     """They lie in its folder."""
     (tmp_path / "neighbour_of_steps.py").write_text("def same(stream): return stream\n")
     assert load(tmp_path, "from neighbour_of_steps import same as alarms\n").defined() == ("alarms",)
+
+
+def test_two_files_of_steps_have_each_their_own_neighbours_of_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a backtest against an older folder, in any order and again; a package counts as well as a module."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    text = (
+        "import twin_of_steps\nfrom twin_package.inner import SIDE\n"
+        "def alarms(stream): return twin_of_steps.SIDE + SIDE\n"
+    )
+    found: list[Steps] = []
+    for side in "abab":
+        inner = tmp_path / side / "twin_package"
+        inner.mkdir(parents=True, exist_ok=True)
+        (inner / "__init__.py").write_text("")
+        (inner / "inner.py").write_text(f"SIDE = {side!r}\n")
+        (tmp_path / side / "twin_of_steps.py").write_text(f"SIDE = {side!r}\n")
+        found.append(load(tmp_path / side, text))
+    assert [steps.alarms(None) for steps in found if steps.alarms] == ["aa", "bb", "aa", "bb"]
+    assert sum(path == str(tmp_path / "a") for path in sys.path) == 1
+
+
+def test_of_a_folder_only_the_named_file_and_what_it_imports_is_run(tmp_path: Path) -> None:
+    """Whatever else lies there, also under the name of something installed."""
+    (tmp_path / "msgspec.py").write_text("raise RuntimeError('run')\n")
+    (tmp_path / "other_steps.py").write_text("raise RuntimeError('run')\n")
+    assert load(tmp_path, "import msgspec\ndef alarms(stream): return stream\n").defined() == ("alarms",)
 
 
 def test_state_of_its_own_classes_can_be_read_again(tmp_path: Path) -> None:
