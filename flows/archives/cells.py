@@ -11,21 +11,26 @@ from collections.abc import Sequence
 
 import msgspec
 
-_NUMBERS = msgspec.json.Decoder(list[float | None])
+_NUMBERS = msgspec.json.Decoder(list[float])
 _NUMBER = re.compile(r"([+-]?)(?=\.?\d)0*(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 _TRUTHS = {"true": "true", "1": "true", "yes": "true", "false": "false", "0": "false", "no": "false"}
 
 
 def numbers(cells: Sequence[str]) -> Sequence[str]:
-    """A column of numbers."""
-    filled = [cell or "null" for cell in cells]
-    try:
-        if len(_NUMBERS.decode(f"[{','.join(filled)}]")) == len(cells):
-            return filled
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        pass
+    """A column of numbers; what becomes of a cell does not depend on the others."""
+    if _as_json_has_them(cells):
+        return [cell or "null" for cell in cells]
     return [number(cell) for cell in cells]
+
+
+def _as_json_has_them(cells: Sequence[str]) -> bool:
+    """Whether all cells that are not empty are numbers as they stand."""
+    filled = [cell for cell in cells if cell]
+    try:
+        return len(_NUMBERS.decode(f"[{','.join(filled)}]")) == len(filled)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return False
 
 
 def texts(cells: Sequence[str]) -> Sequence[str]:
@@ -43,6 +48,8 @@ def truths(cells: Sequence[str]) -> Sequence[str]:
 
 def number(cell: str) -> str:
     """A number as JSON writes it (`+1`, `.5`, `1.` and `007` are numbers too); anything else as a text."""
+    if _as_json_has_them([cell]):
+        return cell or "null"
     found = _NUMBER.fullmatch(cell.strip())
     if found is None:
         return text(cell)

@@ -57,12 +57,14 @@ class Table:
     def __init__(self, path: Path, read: Read = unwatched) -> None:
         """Read the header; raises CsvHeaderWrong, ArchiveUnreadable, ZstandardMissing."""
         self._path, self._read = path, read
-        self._bytes = 0
-        lines = chain.from_iterable(self._texts())
+        self._bytes = self._before = 0
+        self._unread = chain.from_iterable(self._texts())
+        # What the reader has of the rows that it was last asked for, and what it is to be given once more.
+        self._given: list[str] = []
         try:
-            first = next(lines, "")
+            first = next(self._unread, "")
             self.delimiter = _delimiter(first)
-            self._rows = csv.reader(chain([first], lines), delimiter=self.delimiter, strict=True)
+            self._begin([first])
             header = next(self._rows, list[str]())
         except Broken as error:
             raise ArchiveUnreadable(str(path), 0, str(error)) from error
@@ -78,39 +80,70 @@ class Table:
             self._bytes += len(block)
             yield io.StringIO(block.decode("utf-8", "surrogateescape"), newline="\n")
 
+    def _begin(self, again: list[str]) -> None:
+        """Read on with some lines that were read already, and then those that were not."""
+        self._again = iter(again)
+        self._given = []
+        self._rows = csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
+
+    def _lines(self) -> Iterator[str]:
+        for line in chain(self._again, self._unread):
+            self._given.append(line)
+            yield line
+
+    @property
+    def _line(self) -> int:
+        """The number of the last line that was read."""
+        return self._before + self._rows.line_num
+
     def read(self, most: int) -> Iterator[tuple[Rows, Lines, str]]:
         """At most `most` rows at once with the lines where they begin; blank ones are left out.
 
-        A text says why a row that follows them, whose line is the last, could not be read. Raises ArchiveUnreadable.
+        A text says why a row that follows them could not be read: its line is the last, and what came after that is
+        read as rows of their own, so that a stray quote costs no more than its line. Raises ArchiveUnreadable.
         """
         while True:
-            before = self._rows.line_num
+            before = self._line
             rows, unread, broken = self._take(most)
-            lines = _begins(rows, before, self._rows.line_num, bool(unread))
+            lines = _begins(rows, before, self._line, bool(unread))
             kept = np.array([bool(row) for row in rows] + [True] * bool(unread), np.bool_)
             if kept.any():
                 yield [row for row in rows if row], lines[kept], unread
             if broken is not None:
-                raise ArchiveUnreadable(str(self._path), self._rows.line_num, str(broken)) from broken
+                raise ArchiveUnreadable(str(self._path), self._line, str(broken)) from broken
             if not len(kept):
                 return
 
     def _take(self, most: int) -> tuple[Rows, str, Broken | None]:
         """The next rows, and what put an end to them: one that cannot be read, or the file."""
         rows: Rows = []
+        had = 0
         until = self._bytes + _MOST_BYTES
         try:
             while len(rows) < most and self._bytes < until:
                 had = len(rows)
+                self._given.clear()
                 for row in islice(self._rows, min(_STEP, most - had)):
                     rows.append(row)
                 if len(rows) == had:
                     break
         except csv.Error as error:
+            self._give_back(sum(map(_height, rows[had:])) + 1)
             return rows, f"the row cannot be read: {error}", None
         except Broken as broken:
             return rows, "", broken
         return rows, "", None
+
+    def _give_back(self, done: int) -> None:
+        """Read once more what the reader was given after the first `done` lines."""
+        again = self._given[done:]
+        self._before = self._line - len(again)
+        self._begin([*again, *self._again])
+
+
+def _height(row: list[str]) -> int:
+    """How many lines a row takes."""
+    return 1 + sum(cell.count("\n") for cell in row)
 
 
 def _begins(rows: Rows, before: int, after: int, unread: bool) -> Lines:
@@ -118,7 +151,7 @@ def _begins(rows: Rows, before: int, after: int, unread: bool) -> Lines:
     count = len(rows) + unread
     if after - before == count:
         return np.arange(before + 1, after + 1)
-    taken = [1 + sum(cell.count("\n") for cell in row) for row in rows]
+    taken = list(map(_height, rows))
     return before + 1 + np.cumsum([0, *taken], dtype=np.int64)[:count]
 
 

@@ -104,6 +104,14 @@ def test_numbers_in_other_spellings():
     assert math.isclose(json.loads(cells.number("1e-7")), 1e-7)
 
 
+def test_a_cell_does_not_depend_on_the_others_of_its_column():
+    """Beside a cell that is no number it is written to the byte as it is among numbers, and `null` is no number."""
+    for cell in ("1", " 3 ", "-0", "1E5", "2e+1", "4\n", "", "0.10", "null", " null", "007"):
+        (alone,) = cells.numbers([cell])
+        assert [cells.numbers([*beside, cell])[-1] for beside in (["1"], ["x"], ["", "+1"])] == [alone] * 3
+    assert cells.numbers(["null"]) == ['"null"']
+
+
 def test_a_row_becomes_the_message_that_its_stream_declares(tmp_path):
     """Columns are found by `from` or name, types follow the declaration, what is not declared is left away."""
     text = "at,coolant,note,device,lamp,mode,gear\n1000,90.5,x,7,YES,sport,\n2000,+91,,veh é,0,eco,3\n"
@@ -207,9 +215,52 @@ def test_a_header_that_is_none_is_refused(tmp_path, text, what):
         read(written(tmp_path / "a.csv", text))
 
 
-def test_a_quote_that_is_never_closed_costs_one_message(tmp_path):
-    """What it swallows to the end of the file is one refused message under the line where the row begins."""
-    text = 'device,at,b\nx,t,1\nx,t,2\nx,"t,3\nx,t,4\n'
-    found = read(written(tmp_path / "a.csv", text), TEXTS)
-    assert [line for line, _ in found] == [2, 3, 4]
-    assert found[2][1].startswith("the row cannot be read: unexpected end of data")
+def message(b):
+    return {"device": "x", "at": "t", "b": b}
+
+
+def test_a_quote_that_is_never_closed_costs_its_line(tmp_path):
+    """What it would swallow, to the end of the file or to a cell that is too long, is read as rows of its own."""
+    for after in (3, 30_000):
+        rows = [f"x,t,{i}" for i in range(after)]
+        text = "\n".join(["device,at,b", "x,t,first", 'x,"t,broken', *rows])
+        (first, broken, *rest) = read(written(tmp_path / "a.csv", text), TEXTS, 1000)
+        assert first == (2, message("first"))
+        assert broken[0] == 3
+        assert broken[1].startswith("the row cannot be read: ")
+        assert rest == [(4 + i, message(str(i))) for i in range(after)]
+
+
+def one_by_one(lines):
+    """Rows with the lines where they begin, read by Python's own reader anew for each; None where it cannot."""
+    found, at = [], 0
+    while at < len(lines):
+        reader = csv.reader(lines[at:], strict=True)
+        try:
+            row, height = next(reader), reader.line_num
+        except csv.Error:
+            row, height = None, 1
+        if row != []:
+            found.append((at + 1, row))
+        at += height
+    return found
+
+
+@given(
+    st.lists(
+        st.sampled_from(['a,"b"\n', '"a\nb",c\n', 'a,"b\n', "a\n", '"a"b\n', "\n", '"\n', '"""a\n']),
+        max_size=15,
+    ),
+    st.integers(1, 5),
+    st.integers(1, 4),
+)
+def test_a_row_that_cannot_be_read_costs_its_first_line(tmp_path_factory, parts, most, step):
+    """Stray quotes among good rows, wherever batches are cut: what follows the line is read, under its number."""
+    text = "".join(["device,at,b\n", *parts])
+    path = written(tmp_path_factory.mktemp("archive") / "a.csv", text)
+    found = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(archives_csv, "_STEP", step)
+        for rows, lines, unread in archives_csv.Table(path).read(most):
+            found += zip(lines.tolist(), [*rows, *([None] if unread else [])], strict=True)
+    assert found == one_by_one(text.splitlines(keepends=True))[1:]
