@@ -2,8 +2,9 @@
 
 A plain object: raw batches and things in, alarms, dead letters and accounts out, snapshots as bytes. What it says
 does not depend on how the messages were cut into batches, and neither does the order in which it is said: alarms come
-as the readings that caused them, those of one reading by rule. Whatever only the shard's clock ends is ended at fixed
-ticks of that clock, just after the reading that moved it past one: rule by rule, within a rule by device as first seen.
+as the readings that caused them, those of one reading by rule, and dead letters as their messages. Whatever only the
+shard's clock ends is ended at fixed ticks of that clock, just after the reading that moved it past one: rule by rule,
+within a rule by device as first seen.
 """
 
 from __future__ import annotations
@@ -232,6 +233,8 @@ class Shard:
                 out.first, out.last = int(here.min()), int(here.max())
             self._follow(batch, readings, slots, status, out)
         self._count(batch, readings, status, out)
+        # found field by field, but told as their messages came
+        out.dead.sort(key=lambda letter: letter.offset)
         return out
 
     def _slots(self, readings: Readings) -> tuple[NDArray[np.int32], str | None]:

@@ -15,7 +15,7 @@ from flows.errors import StateUnreadable
 from flows.expressions import parse
 from flows.rules.model import Rule, Run, Worsening
 from flows.schema import Account, encode
-from flows.streams import Stream
+from flows.streams import Field, Stream
 from tests.unit.devices.driving import COUNTED, Driven, Sets, message_of, raw_batch, thing
 from tests.unit.devices.oracle import Sent
 from tests.unit.devices.series import (
@@ -102,6 +102,34 @@ def test_alarms_come_as_their_readings() -> None:
     driven.read(sent)
     assert [(a.rule, a.transition, a.offset) for a in driven.alarms] == [
         ("second", "raised", 1), ("first", "raised", 2), ("first", "cleared", 3), ("second", "cleared", 3),
+    ]  # fmt: skip
+
+
+def test_dead_letters_come_as_their_messages() -> None:
+    """Whatever is wrong with a message, and however many there are in a batch, its dead letters stand in order."""
+    fields = (Field(name="f", type="float", high=10), Field(name="g", type="float", high=10))
+    stream = Stream(name="s", topic="telemetry", key="id", time="at", fields=fields)
+    rule = Rule(
+        name="r",
+        stream="s",
+        patterns=(Run(length=1, of=parse("f > g")),),
+        reads=("f", "g"),
+        fingerprint="r",
+    )
+    messages = [
+        b'{"id":"a","at":1000,"f":1,"g":99}', b'{"id":"a","at":9000000,"f":99,"g":99}',
+        b'{"id":"a","at":2000,"f":99,"g":1}', b"{", b'[{"id":"a","at":3000,"g":99},{"id":"a"}]',
+    ]  # fmt: skip
+    told = []
+    for size in (1, 2, 5):
+        shard = Driven(stream, Sets(rule))
+        for i in range(0, len(messages), size):
+            shard.send(messages[i : i + size], 5000)
+        told.append([letter for output in shard.outputs for letter in output.dead])
+    assert told[0] == told[1] == told[2]
+    assert [(letter.offset, letter.reason) for letter in told[0]] == [
+        (0, "out_of_range"), (1, "out_of_range"), (1, "out_of_range"), (1, "future"), (2, "out_of_range"),
+        (3, "not_json"), (4, "missing_field"), (4, "out_of_range"),
     ]  # fmt: skip
 
 
