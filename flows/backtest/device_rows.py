@@ -130,9 +130,9 @@ class DeviceRows:
         return np.unique(np.concatenate([crossing, *last]))
 
     def _singly(self, one: RawBatch, at: int) -> Iterator[Piece]:
-        """A message; one that holds an array of readings as so many messages."""
+        """A message; one that holds an array of readings, and was not refused whole, as so many messages."""
         found: Any = None
-        if one.data.lstrip()[:1] == b"[":
+        if at >= 0 and one.data.lstrip()[:1] == b"[":
             try:
                 found = parse_json(one.data)
             except (ValueError, RecursionError):

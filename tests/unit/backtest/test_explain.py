@@ -263,6 +263,26 @@ def test_the_readings_of_one_message_are_told_one_by_one() -> None:
     assert np.array([step.at for step in told.steps[:-1]]).tolist() == [START + i * 10_000 for i in range(4)]
 
 
+@pytest.mark.parametrize("why", ["mixed_devices", "too_big"])
+def test_an_array_that_was_refused_whole_counts_for_nothing(why: str) -> None:
+    """Readings of several devices in one message, or a message that is too long, are told as the one refusal."""
+    readings = heats(2, 4, 6, 8)
+    if why == "mixed_devices":
+        readings.append(msgspec.structs.replace(readings[0], device="b"))
+    array = b"[" + b",".join(message_of(one) for one in readings) + b"]"
+    question = Question(
+        rule_set=RuleSet(
+            number=1, tenant="t", rules=(HOT,), purposes={}, profile=(), streams={"machine": stream_of()}
+        ),
+        rule=HOT,
+        device="a",
+        max_bytes=1 << 20 if why == "mixed_devices" else 100,
+    )
+    told = explain(question, [raw_batch([array], START + 60_000)])
+    assert [step.status for step in told.steps] == ["refused"]
+    assert told.transitions == ()
+
+
 def test_what_a_readings_step_derives_is_asked_too() -> None:
     """The rule sees what the team's own step makes of the columns, and so does who asks why."""
 
