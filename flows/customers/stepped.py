@@ -17,6 +17,7 @@ from flows.engine import names as ids
 from flows.engine.attach import Joint
 from flows.engine.blame import Blame, Failed
 from flows.engine.sink import Outgoing
+from flows.engine.told import told
 from flows.schema import Action, Decision, Event, decode, encode
 from flows.steps import Steps, StreamStep
 from flows.topics.names import TopicNames
@@ -63,10 +64,14 @@ class Joints:
         return decision.customer, message
 
     def _action(self, action: Action) -> Addressed:
-        """To its own topic, which must be there: a step may have named another lane; raises ValueError."""
+        """To its own topic, which must be there: a step may have named another lane.
+
+        Raises ValueError for a topic that is missing, and what the bus raises when it does not answer.
+        """
         message = of_action(action, self._names)
         if message.topic not in self._known:
-            self._known = frozenset(self._open_topics().list())
+            with told(ids.CUSTOMERS_ACTIONS_STEP):
+                self._known = frozenset(self._open_topics().list())
             if message.topic not in self._known:
                 raise ValueError(f"there is no topic {message.topic!r} for the action's kind and lane")
         return action.customer, message

@@ -10,11 +10,12 @@ import bytewax.operators as op  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
 from bytewax.dataflow import Stream, operator
 
-from flows.engine.blame import Blame, Failed, is_keyed
+from flows import ids
+from flows.engine.blame import MOST_BYTES, Blame, Failed, is_keyed
 from flows.engine.guard import guard
 from flows.engine.sink import Outgoing
-from flows.errors import StepsUnreadable
-from flows.schema import decode, encode
+from flows.errors import StepsUnreadable, TelltaleError
+from flows.schema import Action, Alarm, decode, encode
 from flows.step_errors import own_line
 from flows.steps import StreamStep
 
@@ -93,21 +94,47 @@ def _built(up: Stream[Any], joint: Joint, blame: Blame) -> Stream[Any]:
 
 
 def _going_on(batch: list[Any], joint: Joint, blame: Blame) -> list[Any]:
-    """What the step gave, each item checked: one that could not be written or read again is a failure here."""
+    """What the step gave, each item checked: one that could not be written or read again is a failure here.
+
+    Raises what the bus raises.
+    """
     out: list[Any] = []
     for item in batch:
         try:
             out.append(joint.go_on(_checked(item, joint.kind)))
+        except TelltaleError:
+            raise  # the bus does not answer, which is not the item's fault
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the item, the step made it
             out.append(blame.failed(item, error))
     return out
 
 
 def _checked(item: object, kind: type[Any]) -> Any:
-    """An item of the kind, as a reader of its topic will see it; raises TypeError and msgspec's errors."""
+    """An item of the kind, as a reader of its topic will see it; raises TypeError, ValueError and msgspec's errors."""
     if not isinstance(item, kind):
         hint = "; is op.key_rm missing at the end?" if is_keyed(item) else ""
         raise TypeError(
             f"the step must give items of the kind {kind.__name__}, not {type(item).__name__}{hint}"
         )
-    return decode(kind, encode(item))
+    written = encode(item)
+    if len(written) > MOST_BYTES:
+        raise ValueError(f"the step gave {len(written)} bytes, and a message has at most {MOST_BYTES}")
+    read = decode(kind, written)
+    _check_id(read)
+    return read
+
+
+def _check_id(item: object) -> None:
+    """Refuse an id that would be another after a crash; raises ValueError.
+
+    What comes again is known by its id, so that of an alarm or an action follows from what it is about.
+    """
+    if isinstance(item, Action) and item.id != ids.action_id(item.decision, item.name):
+        raise ValueError(
+            f"{item.id!r} is not the id of {item.name!r} of its decision: keep id, decision and name; one that you "
+            "add has a name of its own and the id flows.ids.action_id(decision, name)"
+        )
+    if isinstance(item, Alarm) and item.id != ids.transition_id(item.episode, item.number):
+        raise ValueError(
+            f"{item.id!r} is not the id of transition {item.number} of its episode: keep id, episode and number"
+        )

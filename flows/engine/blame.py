@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
 from flows.schema import DeadLetter, encode
 from flows.step_errors import StepErrors
 from flows.steps import STEP_FAILED
+
+MOST_BYTES: Final = 900_000
+"""Of an item as JSON, so that its message stays below what Kafka takes by default, envelope and headers included."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -43,9 +46,14 @@ def is_keyed(item: Any) -> bool:
 
 
 def _bytes_of(item: Any) -> bytes:
-    """An item as JSON, or what can be said of one that JSON cannot hold."""
+    """An item as JSON, or what can be said of one that JSON or a message cannot hold."""
     value = item[1] if is_keyed(item) else item
     try:
-        return encode(value)
+        written = encode(value)
+        return (
+            written
+            if len(written) <= MOST_BYTES
+            else encode(f"a {type(value).__name__} of {len(written)} bytes")
+        )
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError, OverflowError):
         return encode(f"a {type(value).__name__}, which is no JSON")

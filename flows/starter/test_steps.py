@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from steps import actions, readings
 
+from flows.ids import action_id
 from flows.schema import Action
 from flows.steps_testing import columns, run_step
 
 CASE = Action(
-    id="a-1",
+    id=action_id("d-1", "open_case"),
     name="open_case",
     kind="open_case",
     lane="normal",

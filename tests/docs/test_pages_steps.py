@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from flows.ids import action_id
 from flows.schema import Action, Check, Decision, Event
 from flows.settings import Settings, load_settings
 from flows.steps import POINTS, Steps, load_steps
@@ -80,8 +81,8 @@ def test_the_other_steps_of_the_page_do_what_they_say(steps: Steps) -> None:
     )  # fmt: skip
     assert run_step(steps.decisions, [decision])[0].explanation == "Hot. Not so: age > 3."
     action = Action(
-        id="a", name="open_case", kind="open_case", lane="normal", tenant="t", customer="c", rule="r", rule_set=1,
-        decision="d", device="veh-7", at=1, valid_until=2,
+        id=action_id("d", "open_case"), name="open_case", kind="open_case", lane="normal", tenant="t", customer="c",
+        rule="r", rule_set=1, decision="d", device="veh-7", at=1, valid_until=2,
     )  # fmt: skip
     assert run_step(steps.actions, [action])[0].parameters == {"card": "https://fleet.example/veh-7"}
 

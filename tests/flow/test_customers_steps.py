@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,15 +13,18 @@ import bytewax.operators as op
 import msgspec
 import pytest
 from bytewax.dataflow import Stream
+from bytewax.errors import BytewaxRuntimeError
 from bytewax.inputs import AbortExecution
 from bytewax.operators import StatefulLogic
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import cluster_main, run_main
 
+from flows import ids
 from flows.customers.flow import customers_flow
 from flows.engine.clock import moment, wall_clock
 from flows.engine.gate import Bound
 from flows.engine.messages import Watch
+from flows.errors import BrokerUnreachable
 from flows.metrics import Metrics
 from flows.rules.model import Rule
 from flows.schema import Action, Decision, Event, decode, encode
@@ -247,6 +251,51 @@ def test_actions_go_by_way_of_the_step_and_one_that_it_cannot_take_goes_to_the_d
     assert sorted(d.transition or "" for d in decisions(topics)) == [
         "cleared", "deescalated", "escalated", "raised",
     ]  # fmt: skip
+
+
+class Silent:
+    """A bus that does not say which topics it has, though it can be read and written."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._topics, name)
+
+    def list(self) -> dict[str, Any]:
+        raise BrokerUnreachable("nowhere:9092", "timed out")
+
+
+def test_a_bus_that_does_not_answer_is_no_fault_of_an_action(bus: Bus) -> None:
+    """The flow stops, and whoever starts it again loses nothing; a dead letter would have been the action's end."""
+    troubled(bus(), "veh-17")
+    steps = Steps(file=HERE, actions=lambda s: s)
+    with pytest.raises(BytewaxRuntimeError):
+        run(lambda: Silent(bus()), steps, Until(lambda: count(bus(), NAMES.dead_letters) >= 1))
+    assert letters(bus()) == []
+
+
+def test_an_action_that_would_be_another_one_after_a_crash_is_refused(bus: Bus) -> None:
+    """Its id follows from its decision and its name: so must that of one that is added; a huge one is refused too."""
+
+    def changed(action: Action) -> list[Action]:
+        if action.transition == "raised" and action.kind == "notify":
+            own = ids.action_id(action.decision, "second")
+            return [action, msgspec.structs.replace(action, id=own, name="second")]
+        if action.transition == "cleared":
+            return [msgspec.structs.replace(action, parameters={"text": "x" * 1_000_000})]
+        return [msgspec.structs.replace(action, id=uuid.uuid4().hex)]
+
+    topics = bus()
+    troubled(topics, "veh-17")
+    steps = Steps(file=HERE, actions=lambda s: op.flat_map("one", s, changed))
+    run(bus, steps, Until(lambda: count(bus(), NAMES.dead_letters) >= 3))
+    assert sorted(action.name for _, _, action in actions(topics)) == ["notify", "second"]
+    said = sorted((said, len(value)) for value, said in letters(topics))
+    assert ["is not the id of 'notify' of its decision" in text for text, _ in said[:2]].count(True) == 1
+    assert ["is not the id of 'open_case' of its decision" in text for text, _ in said[:2]].count(True) == 1
+    assert "a message has at most 900000" in said[2][0]
+    assert all(size < 2_000 for _, size in said)
 
 
 def explained(decision: Decision) -> Decision:

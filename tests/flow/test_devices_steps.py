@@ -120,6 +120,26 @@ def test_alarms_go_by_way_of_the_step_and_one_that_it_cannot_take_goes_to_the_de
     assert counted("telltale_dead_letters_total", {"reason": "step_failed"}) == 1
 
 
+def test_an_alarm_that_would_be_another_one_after_a_crash_is_refused(site: Site) -> None:
+    """Its id follows from its episode and its number."""
+    site.publish(HOT)
+
+    def renamed(alarm: Alarm) -> Alarm:
+        return msgspec.structs.replace(alarm, id="mine") if alarm.device == "b" else alarm
+
+    site.steps = Steps(file=HERE, alarms=lambda s: op.map("rename", s, renamed))
+
+    def scenario() -> Iterator[Callable[[], bool]]:
+        for device in "ab":
+            site.send(device, 0, 101, 102, 103)
+        yield lambda: site.taken() == 6
+
+    site.run(scenario())
+    assert [alarm.device for alarm in alarms(site)] == ["a"]
+    ((_, headers),) = letters(site)
+    assert "'mine' is not the id of transition 1 of its episode" in headers["message"]
+
+
 def numbered(stream: Stream[Alarm]) -> Stream[Alarm]:
     """Each alarm of a device with its number, kept as state."""
 
