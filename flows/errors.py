@@ -132,7 +132,7 @@ class ArchiveUnreadable(WrongInput):
     """An archive is missing, cut off, corrupt or holds a line beyond all measure; `line` whole ones come before."""
 
     def __init__(self, path: str, line: int, reason: str) -> None:
-        self.path, self.line = path, line
+        self.path, self.line, self.reason = path, line, reason
         if line:
             where, mend = (
                 f"{path}:{line + 1}",

@@ -15,6 +15,7 @@ from flows.streams import FieldType
 _MOST_VALUES = 12
 _LONGEST_VALUE = 24
 _TRUTHS = {"true", "false", "yes", "no"}
+_COMMA = re.compile(r"[-+]?\d+,\d+\Z")
 _PERCENT = re.compile(r"(?:^|_)(?:pct|percent|percentage|humidity|soc)(?:_|$)|%", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]{1,20}?)\s*[)\]]\s*\Z")
 # Units that the end of a name gives away.
@@ -49,7 +50,7 @@ def judge(path: str, values: Sequence[Any], table: bool) -> Judged | None:
         return _number(path, numbers, [value for value in said if isinstance(value, str | bool | list)])
     if len(truths) >= most:
         others = [value for value in said if not isinstance(value, bool)]
-        return Judged(type="bool", note="; ".join(_refused(others, "truths")))
+        return Judged(type="bool", note="; ".join(_refused(others, "truth")))
     # What a table's cell holds can be read as a text, whatever it looks like.
     if len(texts) < (len(said) if table else most):
         return Judged(type="text", note=f"numbers, texts and truths are mixed here, e.g. {shown(said[:200])}")
@@ -61,7 +62,9 @@ def _text(said: list[str], others: Sequence[Any], table: bool) -> Judged:
     distinct = sorted(set(said))
     if table and {value.lower() for value in distinct} <= _TRUTHS:
         return Judged(type="bool", note=f"written as {shown(distinct)}")
-    refused = _refused(others, "texts")
+    refused = _refused(others, "text")
+    if all(_COMMA.match(value) for value in distinct):
+        refused.append("a decimal comma is not read as a number: write a point")
     few = len(distinct) <= _MOST_VALUES and len(said) >= 4 * len(distinct)
     if few and all(0 < len(value) <= _LONGEST_VALUE for value in distinct):
         return Judged(
@@ -74,7 +77,13 @@ def _text(said: list[str], others: Sequence[Any], table: bool) -> Judged:
 
 def _refused(others: Sequence[Any], kind: str) -> list[str]:
     """The remark on values of another kind, if there are any."""
-    return [f"{len(others)} are no {kind} and will be refused, e.g. {shown(others)}"] if others else []
+    are = f"is no {kind}" if len(others) == 1 else f"are no {kind}s"
+    return [f"{len(others)} {are} and will be refused, e.g. {shown(others)}"] if others else []
+
+
+def _exact(number: float) -> str:
+    """A number as a person compares it: a whole one with all its digits."""
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def _number(path: str, numbers: Sequence[float], others: Sequence[Any]) -> Judged:
@@ -83,18 +92,19 @@ def _number(path: str, numbers: Sequence[float], others: Sequence[Any]) -> Judge
     unit, guessed = unit_of(path)
     believed = usual(numbers)
     smallest, greatest = min(believed), max(believed)
-    notes = [f"seen {smallest:.6g} to {greatest:.6g}"]
+    notes = [f"seen {_exact(smallest)} to {_exact(greatest)}"]
     if len(believed) < len(numbers):
         absurd = [number for number in numbers if not smallest <= number <= greatest]
-        notes.append(f"{len(absurd)} are far from all others and not believed, e.g. {shown(absurd)}")
+        far = "is" if len(absurd) == 1 else "are"
+        notes.append(f"{len(absurd)} {far} far from all others and not believed, e.g. {shown(absurd)}")
     low, high = range_of(smallest, greatest, unit == "%" or _PERCENT.search(path) is not None)
     if smallest == greatest:
-        notes = [f"always {smallest:.6g} here, so no range is known"]
+        notes = [f"always {_exact(smallest)} here, so no range is known"]
     elif whole and (smallest, greatest) == (0, 1):
         notes.append("a bool if messages say true and false")
     if guessed:
         notes.append("the unit is a guess")
-    notes += _refused(others, "numbers")
+    notes += _refused(others, "number")
     kind: FieldType = "int" if whole else "float"
     return Judged(type=kind, low=low, high=high, unit=unit, note="; ".join(notes))
 

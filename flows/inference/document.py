@@ -37,6 +37,8 @@ def _head(proposal: Proposal) -> Iterable[str]:
     yield "# Read it, mend what is a guess, and see with `telltale streams check` whether all of the archive agrees."
     if sample.broken:
         yield f"# {sample.broken} more could not be read, and would be refused."
+    if sample.cut:
+        yield f"# There it ends too early: {_comment(sample.cut)}."
 
 
 def _of_stream(stream: Stream, notes: dict[str, str]) -> Iterable[tuple[str, str]]:

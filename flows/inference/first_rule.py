@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -18,34 +19,36 @@ from flows.streams import Field
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 60 * _MINUTE_MS
 _MOST_MS = 300 * _DAY_MS
+_REMARKS_AT = 30
+_REMARK = re.compile(r"^(.*?\S)  # ", re.MULTILINE)
 _RULE = """\
 rule: {name}
 about: {about}
 team: operations
-mode: live                      # live | dry_run (decides, but does nothing) | disabled
+mode: live  # live | dry_run (decides, but does nothing) | disabled
 stream: {stream}
-customer: owner                 # who decides; a device that nobody owns is a customer of its own
+customer: owner  # who decides; a device that nobody owns is a customer of its own
 when:
 {when}
-ends: {{silent: {silent}}}            # after this long a silence the episode is over
+ends: {{silent: {silent}}}  # after this long a silence the episode is over
 do:
   raised:
     - task: {{queue: operations, subject: {subject}}}
 limits:
   - {{per: device, at_most: 1, every: 24h}}
-  - {{per: rule, at_most: 1000, every: 1h}}      # one per rule is mandatory
-tests:                          # `telltale rules test` runs them
+  - {{per: rule, at_most: 1000, every: 1h}}  # one per rule is mandatory
+tests:  # `telltale rules test` runs them
 {tests}
 """
 _RUN = """\
-  run: 3                        # so many readings in a row, of one device
-  of: {of}        # {note}
-  max_gap: {gap}                 # a longer silence breaks the run
+  run: 3  # so many readings in a row, of one device
+  of: {of}  # {note}
+  max_gap: {gap}  # a longer silence breaks the run
 clear: {{run: 3, of: {clear}}}"""
 _RUN_TESTS = """\
   - name: three in a row
     interval: {interval}
-    readings: {{{field}: "{calm}x4 {bad}x3"}}      # x4 is one and four further
+    readings: {{{field}: "{calm}x4 {bad}x3"}}  # x4 is one and four further
     expect: [{{at: {at}, raised: true, do: [task]}}]
   - name: two are not enough
     interval: {interval}
@@ -131,7 +134,7 @@ def _on_field(stream: str, field: Field, limits: Limits, interval: int) -> str:
 def _on_silence(proposal: Proposal, interval: int) -> str:
     """A device that used to say something and does not any more."""
     silence = max(10 * interval, 10 * _MINUTE_MS)
-    when = f"  absence: {_duration(silence)}                # nothing heard of a device for so long"
+    when = f"  absence: {_duration(silence)}  # nothing heard of a device for so long"
     fields = proposal.stream.fields
     tests = "  []"
     if fields:
@@ -150,15 +153,22 @@ def _on_silence(proposal: Proposal, interval: int) -> str:
 
 
 def _rule(name: str, about: str, stream: str, when: str, subject: str, interval: int, tests: str) -> str:
-    return _RULE.format(
-        name=f"{name}-first",
-        about=about if ": " not in about else json.dumps(about, ensure_ascii=False),
-        stream=scalar(stream),
-        when=when,
-        silent=_duration(max(_DAY_MS, 100 * interval)),
-        subject=json.dumps(subject, ensure_ascii=False),
-        tests=tests,
+    return _aligned(
+        _RULE.format(
+            name=f"{name}-first",
+            about=about if ": " not in about else json.dumps(about, ensure_ascii=False),
+            stream=scalar(stream),
+            when=when,
+            silent=_duration(max(_DAY_MS, 100 * interval)),
+            subject=json.dumps(subject, ensure_ascii=False),
+            tests=tests,
+        )
     )
+
+
+def _aligned(text: str) -> str:
+    """The remarks below each other; those of long lines directly behind them."""
+    return _REMARK.sub(lambda found: f"{found[1]:<{_REMARKS_AT}}  # ", text)
 
 
 def _any_value(field: Field, said: list[Any]) -> str:

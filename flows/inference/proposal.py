@@ -82,7 +82,7 @@ def propose(sample: Sample, asked: Asked) -> Proposal:
     notes["key"] = _of_devices(sample, key)
     order = _order(stream, sample, time, narrow)
     if order.interval:
-        every = f"a device says something about every {format_duration(order.interval)}"
+        every = f"a device says something about every {_roughly(order.interval)}"
         notes["time"] = f"{notes['time']}; {every}" if notes["time"] else every
     if order.late:
         behind = format_duration(order.behind)
@@ -104,14 +104,21 @@ def _usable(sample: Sample) -> tuple[Sample, dict[str, str]]:
     objects = {path for path, times in said.items() if below.get(path, 0) > times}
     for path, times in said.items():
         outer = next((other for other in _outer(path) if other in said and other not in objects), None)
-        if wrong := wrong_path(path):
+        if not _is_text(path):
+            left[path] = "its name is no UTF-8: save the file as UTF-8"
+        elif wrong := wrong_path(path):
             left[path] = f"no path leads there: {wrong}"
         elif outer is not None:
             left[path] = f"its name leads through that of {outer!r}"
-        elif path in objects:
+        elif path in objects and times:
             left[path] = f"an object nearly always; {times} times something else"
-    kept = {path: values for path, values in sample.columns.items() if path not in left}
+    kept = {path: v for path, v in sample.columns.items() if path not in left and path not in objects}
     return msgspec.structs.replace(sample, columns=kept), left
+
+
+def _is_text(path: str) -> bool:
+    """Whether a name is all characters: a table keeps bytes that are none as half of one."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in path)
 
 
 def _outer(path: str) -> list[str]:
@@ -129,11 +136,16 @@ def _no_time(sample: Sample, named: str | None) -> str:
 
 def _of_devices(sample: Sample, key: str | None) -> str:
     if key is None:
-        return "no column names one, so all readings are of this device"
+        return "no column seems to name one, so all readings are of this device; else write key: COLUMN"
     named = [value for value in sample.columns[key] if is_name(value)]
     count = len({str(value) for value in named})
     devices = f"{count} device{'s' if count != 1 else ''} in the sample"
     return "; ".join((devices, *_refused(sample.rows - len(named), "device")))
+
+
+def _roughly(ms: float) -> str:
+    """How long, as nobody needs it more exactly: from a second on whole seconds."""
+    return format_duration(ms if ms < 1000 else round(ms / 1000) * 1000)
 
 
 def _refused(rows: int, what: str) -> list[str]:

@@ -25,7 +25,8 @@ _MOST_TEXT = 500
 class Sample(msgspec.Struct, frozen=True):
     """Rows of an archive: `columns` by path, each with a value a row (None is missing, a list what is no measurement).
 
-    `table` says that it is CSV, where a cell is a number if it looks like one; `broken` counts rows left out.
+    `table` says that it is CSV, where a cell is a number if it looks like one; `broken` counts rows left out,
+    `cut` says why it ends too early, if it does.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Sample(msgspec.Struct, frozen=True):
     rows: int
     broken: int
     table: bool
+    cut: str = ""
 
 
 def read_sample(path: Path, rows: int = ROWS) -> Sample:
@@ -42,21 +44,22 @@ def read_sample(path: Path, rows: int = ROWS) -> Sample:
     """
     table = is_csv(path)
     found: list[dict[str, Any]] = []
-    broken = 0
+    broken, cut = 0, ""
     try:
         for row in islice(_table(path) if table else _objects(path), rows):
             if row is None:
                 broken += 1
             else:
                 found.append(row)
-    except ArchiveUnreadable:
+    except ArchiveUnreadable as error:
         if not found:
             raise
+        cut = error.reason
     if not found:
         raise NothingToInfer(str(path), broken, "row" if table else "JSON object")
     names = dict.fromkeys(name for row in found for name in row)
     columns = {name: [row.get(name) for row in found] for name in islice(names, _MOST_COLUMNS)}
-    return Sample(path, columns, len(found), broken, table)
+    return Sample(path, columns, len(found), broken, table, cut)
 
 
 def _table(path: Path) -> Iterator[dict[str, Any] | None]:

@@ -1,5 +1,6 @@
 """Proposals of `streams.yaml`: they load, they say what was guessed, and clean archives pass them whole."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from flows.backtest.stream_check import StreamCheck
 from flows.errors import InferenceFailed, NameUnknown, NothingToInfer
 from flows.inference.columns import judge, range_of
 from flows.inference.document import write_document
+from flows.inference.first_rule import first_rule
 from flows.inference.order import lateness_of, order_of
 from flows.inference.proposal import Asked, propose
 from flows.inference.sample import read_sample
@@ -121,7 +123,42 @@ def test_a_broken_clock_and_an_absurd_value_do_not_decide(tmp_path):
     stream, text = proposed(written(tmp_path / "a.csv", "\n".join(["ts,device,a", *rows])))
     assert stream.lateness == 0
     assert stream.fields[0].high == 36
-    assert "1 are far from all others and not believed, e.g. 99999" in text
+    assert "1 is far from all others and not believed, e.g. 99999" in text
+
+
+def test_what_would_surprise_is_said_where_it_stands(tmp_path):
+    """Decimal commas, names in another encoding, an archive that is cut off; whole numbers with all their digits."""
+    table = written(tmp_path / "a.csv", "ts;device;t\n" + "1700000000;d;20,5\n1700000001;d;21,5\n" * 9)
+    assert "a decimal comma is not read as a number: write a point" in proposed(table)[1]
+
+    latin = tmp_path / "b.csv"
+    latin.write_bytes("ts,device,Öl\n1700000000,d,1\n".encode("latin-1"))
+    assert "(its name is no UTF-8: save the file as UTF-8)" in proposed(latin)[1]
+
+    cut = tmp_path / "c.csv.gz"
+    cut.write_bytes(gzip.compress(b"ts,device,n\n" + b"1700000000,d,12899779\n1700000001,d,7\n" * 5)[:-8])
+    text = proposed(cut)[1]
+    assert "# There it ends too early: the gzip stream is cut off.\n" in text
+    assert "# seen 7 to 12899779" in text
+
+
+def test_null_instead_of_an_object_leaves_what_stands_in_it(tmp_path):
+    """A reading without an engine is nothing to tell of."""
+    readings = [{"device": "d", "ts": 1_700_000_000 + i, "engine": {"rpm": 900 + i}} for i in range(5)]
+    stream, text = proposed(lines(tmp_path / "a.jsonl", [*readings, {**readings[-1], "engine": None}]))
+    assert [field.path for field in stream.fields] == ["engine.rpm"]
+    assert "Left out" not in text
+
+
+def test_the_remarks_of_a_first_rule_stand_below_each_other(tmp_path):
+    """Behind a line that is longer, a remark stands directly."""
+    rows = "".join(f"{1_700_000_000 + i},d,{20 + i % 50}\n" for i in range(500))
+    table = written(tmp_path / "a.csv", f"ts,device,bearing_temperature\n{rows}")
+    _, rule = first_rule(propose(read_sample(table), Asked()))
+    found = [line.split("  # ")[0] for line in rule.splitlines() if "  # " in line]
+    assert len(found) >= 6
+    assert {len(code) for code in found if code.rstrip() != code} == {30}
+    assert "  max_gap: 1m                   # a longer silence breaks the run" in rule
 
 
 def test_a_simulated_fleet_passes_what_is_proposed_of_it(tmp_path):
@@ -168,9 +205,9 @@ def test_a_few_broken_rows_decide_nothing_and_are_counted(tmp_path):
     }
     assert "100 devices in the sample; 1 row names no device and will be refused" in text
     assert "1 row names no time and will be refused" in text
-    assert "1 are no texts and will be refused, e.g. 3" in text
-    assert "1 are no truths and will be refused, e.g. maybe" in text
-    assert "gps (an object nearly always; 0 times something else)" in text
+    assert "1 is no text and will be refused, e.g. 3" in text
+    assert "1 is no truth and will be refused, e.g. maybe" in text
+    assert "gps (" not in text
     assert checked(path, stream).counts["refused"] == 5
 
 
@@ -233,7 +270,7 @@ def test_texts_numbers_and_truths_are_told_apart():
     }
     assert {expected: found.type for expected, found in kinds.items()} == {kind: kind for kind in kinds}
     assert kinds["enum"].values == ("eco", "sport")
-    assert kinds["float"].note.endswith("1 are no numbers and will be refused, e.g. n/a")
+    assert kinds["float"].note.endswith("1 is no number and will be refused, e.g. n/a")
     assert judge("a", ["yes", "no"] * 8, table=False).type == "enum"
     assert judge("a", [None], table=True) is None
 
