@@ -26,7 +26,7 @@ _MOST_SHOWN = 120
 class ColumnFound(msgspec.Struct, kw_only=True):
     """What a field held in the readings that were not refused; None is not known, as it is of texts.
 
-    `least` and `greatest` are as rules see them, `refused` counts values that were not believed.
+    `least` and `greatest` are of numbers, as rules see them; `refused` counts values that were not believed.
     """
 
     field: str
@@ -105,7 +105,7 @@ class StreamCheck:
             said = values[~np.isnan(values)]
             found.present += len(said)
             found.missing += len(values) - len(said)
-            if len(said):
+            if len(said) and found.type in ("float", "int"):
                 least, greatest = float(said.min()), float(said.max())
                 found.least = least if found.least is None else min(found.least, least)
                 found.greatest = greatest if found.greatest is None else max(found.greatest, greatest)

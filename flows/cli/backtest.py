@@ -127,6 +127,8 @@ def backtest(
     if apart is None:
         raise ArgumentWrong(f"--within {within!r} is not a duration", "Write it with a unit, e.g. 30s or 1h.")
     period = Period(time_given(start, "--from"), time_given(end, "--to"))
+    if period.start is not None and period.end is not None and period.start >= period.end:
+        raise ArgumentWrong("--to is not after --from, so nothing lies between", "Give a later --to.")
     settings, named = settings_of(config), rule or []
     found = load_configuration(settings)
     name = stream_named(found.streams, stream)
@@ -211,6 +213,8 @@ class _Playing:
             print_differing(rows, shown)
         counts = found.by_rule(differing)
         self._close(wanted, len(differing) - len(shown), lambda: print_difference(counts))
+        if not differing and self._sides[0].tally.taken:
+            say("Nothing differs.")
         return bool(differing)
 
     def _follow_both(self, found: Difference, read: Read) -> None:

@@ -137,9 +137,11 @@ def _difference(one: Differing) -> str:
         return f"only {one.side}"
     if one.how == "severity":
         return f"{'was' if one.side == 'now' else 'is'} {one.other.severity or 'without severity'}"
+    shift = one.alarm.at - one.other.at
+    if not shift and one.alarm.opened_at != one.other.opened_at:
+        return f"opened {time_of(one.alarm.opened_at)}"
+    if not shift:
+        return f"number {one.alarm.number} of its episode"
     if one.side == "before":
         return f"now at {time_of(one.other.at)}"
-    shift = one.alarm.at - one.other.at
-    if shift:
-        return f"{format_duration(abs(shift))} {'later' if shift > 0 else 'earlier'}"
-    return f"opened {time_of(one.alarm.opened_at)}, before {time_of(one.other.opened_at)}"
+    return f"{format_duration(abs(shift))} {'later' if shift > 0 else 'earlier'}"

@@ -162,6 +162,9 @@ def test_a_period(backtest: Backtest, archive: Path) -> None:
     assert " hot-2 " not in early.out
     assert "48 after --to left out" in early.out
     assert backtest(archive, "--to", "noon").code == 2
+    nothing = backtest(archive, "--from", "2024-05-02", "--to", "2024-05-01")
+    assert (nothing.code, nothing.out) == (2, "")
+    assert nothing.err == "--to is not after --from, so nothing lies between. Give a later --to.\n"
 
 
 def other_rules(project: Path, before: str, after: str) -> Path:
@@ -182,6 +185,7 @@ def test_against_the_same(backtest: Backtest, archive: Path, project: Path) -> N
     for folder in (project / "rules", project, STARTER):
         said = backtest(archive, "--against", folder, "--exit-code")
         assert said.code == 0
+        assert "Nothing differs." in said.err
         assert [line for line in said.lines if line[:2] in ("+ ", "- ")] == []
         overheating = next(line for line in said.lines if line.startswith("engine-overheating"))
         assert overheating.split() == ["engine-overheating", "0", "0", "0", "0", "8"]
@@ -195,6 +199,11 @@ def test_against_another(backtest: Backtest, archive: Path, project: Path) -> No
     marked = [line for line in said.lines if line[:2] in ("+ ", "- ")]
     assert any(line.startswith("-") and "08:01:30" in line and "now at" in line for line in marked)
     assert any(line.startswith("+") and "08:01:50" in line and line.endswith("20s later") for line in marked)
+    # What comes at the same moment differs in when its episode began.
+    cleared = {
+        line[0]: line.split("  ")[-1].strip() for line in marked if " hot-1 " in line and " cleared " in line
+    }
+    assert cleared == {"+": "opened 2024-05-01 08:01:50", "-": "opened 2024-05-01 08:01:30"}
     lines = [json.loads(line) for line in backtest(archive, "--against", old, "--json").lines]
     assert {(one["side"], one["difference"]) for one in lines} == {("now", "shifted"), ("before", "shifted")}
     assert backtest(archive, "--against", old).code == 0

@@ -42,6 +42,8 @@ def test_check_counts_what_a_flow_would_take(telltale, project):
     assert (found["devices"], found["first"], found["last"]) == (2, 1000, 2000)
     coolant = {"present": 5, "missing": 0, "least": 89.0, "greatest": 95.0, "refused": 0}
     assert found["columns"][0] == {"field": "coolant_c", "type": "float", **coolant}
+    # A word is no number, though rules see its place among the values.
+    assert (found["columns"][1]["least"], found["columns"][1]["greatest"]) == (None, None)
 
 
 def test_what_is_refused_is_said_with_its_place(telltale, project):
