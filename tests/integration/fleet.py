@@ -40,8 +40,10 @@ _LINES = 15
 class Fleet:
     """One fleet's configuration, topics and processes; made by `a_fleet`."""
 
-    def __init__(self, bus: Bus, folder: Path, epoch_s: float, customers_epoch_s: float) -> None:
+    def __init__(self, bus: Bus, folder: Path, epoch_s: float, customers_epoch_s: float, steps: str) -> None:
         shutil.copytree(STARTER, folder)
+        if steps:
+            (folder / "steps.py").write_text(steps)
         prefix = f"f{uuid.uuid4().hex[:8]}."
         self._folder = folder
         self._environment = {
@@ -51,6 +53,7 @@ class Fleet:
             "TELLTALE_TOPICS_PREFIX": prefix,
             "TELLTALE_DEVICES_EPOCH_S": str(epoch_s),
             "TELLTALE_CUSTOMERS_EPOCH_S": str(customers_epoch_s),
+            "TELLTALE_STEPS": "steps.py" if steps else "",
             "PYTHONPATH": str(ROOT),
             "TELLTALE_TOPICS_PATH"
             if bus.kind == "sqlite"
@@ -162,9 +165,11 @@ class Fleet:
 
 
 @contextmanager
-def a_fleet(bus: Bus, folder: Path, epoch_s: float = 0.3, customers_epoch_s: float = 0.3) -> Iterator[Fleet]:
-    """A fleet with its own prefix on a bus; in the end nothing of it runs."""
-    fleet = Fleet(bus, folder, epoch_s, customers_epoch_s)
+def a_fleet(
+    bus: Bus, folder: Path, epoch_s: float = 0.3, customers_epoch_s: float = 0.3, steps: str = ""
+) -> Iterator[Fleet]:
+    """A fleet with its own prefix on a bus, perhaps with a file of steps; in the end nothing of it runs."""
+    fleet = Fleet(bus, folder, epoch_s, customers_epoch_s, steps)
     try:
         yield fleet
     finally:
