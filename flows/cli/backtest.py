@@ -121,8 +121,10 @@ def backtest(
     """
     from flows.backtest.archive import Backtest, Period, watching
     from flows.backtest.things import read_things
+    from flows.cli.logs import log_to_read
     from flows.steps import load_steps
 
+    log_to_read()
     apart = parse_duration(within)
     if apart is None:
         raise ArgumentWrong(f"--within {within!r} is not a duration", "Write it with a unit, e.g. 30s or 1h.")

@@ -117,7 +117,8 @@ def _row(message: Message) -> dict[str, object]:
         "place": f"{message.partition}/{message.offset}",
         "at": time_of(message.appended),
         "reason": _reason(message),
-        "from": "/".join(source),
+        # What a step could not take stands in no partition.
+        "from": source[0] if source[1].startswith("-") else "/".join(source),
         "said": _header(message, "exception.message")[:80],
         "message": text if len(text) <= _PREVIEW else text[: _PREVIEW - 1] + "…",
     }

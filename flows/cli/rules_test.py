@@ -41,9 +41,11 @@ def test(
     The objects that run them are the very ones that the flows run.
     """
     from flows.backtest.cases import Backtest
+    from flows.cli.logs import log_to_read
     from flows.rules.testing import run_tests
     from flows.steps import load_steps
 
+    log_to_read()
     named = [*(rules or ()), *(() if rule is None else (rule,))]
     folders = [Path(each) for each in named if Path(each).is_dir()]
     if len(folders) > 1:

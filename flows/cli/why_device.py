@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flows.cli import scan
+from flows.cli.logs import log_to_read
 from flows.cli.options import Output, bus_of, names_of
 from flows.cli.progress import progress
 from flows.cli.show import say
@@ -201,6 +202,7 @@ def _question(
     from flows.backtest.explained import KEPT, Question
 
     now = time.time_ns() // 1_000_000
+    log_to_read()
     return Question(
         rule_set=rule_set,
         rule=rule,

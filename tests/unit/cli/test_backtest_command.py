@@ -167,6 +167,18 @@ def test_a_period(backtest: Backtest, archive: Path) -> None:
     assert nothing.err == "--to is not after --from, so nothing lies between. Give a later --to.\n"
 
 
+def test_what_a_step_cannot_take_is_told_beside_the_results(
+    backtest: Backtest, archive: Path, project: Path
+) -> None:
+    """Standard output stays JSON, a line an alarm; file and line of the step stand on standard error."""
+    settings = project / "telltale.toml"
+    settings.write_text(settings.read_text().replace("# steps", "steps", 1))
+    (project / "steps.py").write_text("def readings(columns):\n    raise ValueError('no')\n")
+    said = backtest(archive, "--json")
+    assert [json.loads(line) for line in said.lines] == []
+    assert "error: readings step, steps.py:2: ValueError: no" in said.err
+
+
 def other_rules(project: Path, before: str, after: str) -> Path:
     """Another folder of the same rules, in one of which some words are others."""
     folder = project / "old"

@@ -41,6 +41,18 @@ def test_the_list_shows_reason_source_and_a_preview(telltale):
     assert said.err == "3 of 3 dead letters shown; by reason: not_json 2, future 1.\n"
 
 
+def test_what_stood_in_no_partition_is_from_its_topic(telltale, bus):
+    """An action that a step could not take was never written."""
+    letter = DeadLetter(
+        topic="actions.*.*", partition=-1, offset=-1, reason="step_failed", message="no", value=b"{}"
+    )
+    writer = bus.writer()
+    writer.write("dead-letters", b"{}", headers=letter.headers(), partition=1)
+    writer.close()
+    (row,) = telltale("dead-letters", "list", "-o", "json").lines
+    assert json.loads(row)["from"] == "actions.*.*"
+
+
 @pytest.mark.usefixtures("letters")
 def test_the_list_can_be_narrowed_to_a_reason(telltale):
     """And to the newest; a reason that nobody has brings the nearest."""
