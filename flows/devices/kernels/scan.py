@@ -140,6 +140,7 @@ def scan(data: Bytes, ends: Ints, wanted: Wanted, rows: Scanned) -> None:
     )
     columns, at, low, high, hashes, ok, metrics = rows
     written, multiply, divide = wanted.time[0], wanted.time[1], wanted.time[2]
+    too_late = LATEST // multiply
     narrow = metrics.shape[0] > 0
     base = 4 if narrow else 2
     metric_count = wanted.column_of.shape[0]
@@ -251,18 +252,12 @@ def scan(data: Bytes, ends: Ints, wanted: Wanted, rows: Scanned) -> None:
                     good = False
                     break
                 if kind == TIME:
-                    if (
-                        written != NUMBER
-                        or exponent != 0
-                        or mantissa < divide
-                        or mantissa // divide >= LATEST // multiply
-                    ):
+                    # one of the two is 1, and a division takes as long as a field
+                    units = mantissa if divide == 1 else mantissa // divide
+                    if written != NUMBER or exponent != 0 or units <= 0 or units >= too_late:
                         good = False
                         break
-                    at[r] = mantissa * multiply // divide
-                    if at[r] <= 0:
-                        good = False
-                        break
+                    at[r] = units * multiply
                 elif kind == FLOAT or kind == INT:
                     if abs(mantissa) > _EXACT or exponent < -22 or (kind == INT and exponent != 0):
                         good = False
