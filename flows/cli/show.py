@@ -14,6 +14,8 @@ from flows.cli.options import Output
 from flows.schema import Value, encode
 
 Row = Mapping[str, Any]
+# So much of a table's last column can be read on a terminal, as long as another is wider.
+_LAST = 24
 
 
 def harmless(text: str) -> str:
@@ -76,15 +78,30 @@ def rows(found: Sequence[Row], output: Output, empty: str) -> None:
 def table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Columns under their names, numbers to the right; on a terminal a line is cut to what fits."""
     every = [[header.replace("_", " ") for header in headers], *cells]
-    sizes = [max(len(row[i]) for row in every) for i in range(len(headers))]
+    sizes = _narrowed([max(len(row[i]) for row in every) for i in range(len(headers))], _width(sys.stdout))
     numbers = [all(row[i].replace("-", "").isdigit() for row in cells) for i in range(len(headers))]
     for place, row in enumerate(every):
         aligned = [
-            cell.rjust(size) if number else cell.ljust(size)
+            _shortened(cell, size).rjust(size) if number else _shortened(cell, size).ljust(size)
             for cell, size, number in zip(row, sizes, numbers, strict=True)
         ]
         shown = cut("  ".join(aligned).rstrip(), sys.stdout)
         print(_bold(shown) if place == 0 else shown)
+
+
+def _narrowed(sizes: list[int], width: int | None) -> list[int]:
+    """The widths of columns; where they do not fit, the widest leaves the last one room to be read."""
+    if width is None or len(sizes) < 2:
+        return sizes
+    widest = max(range(len(sizes) - 1), key=lambda i: sizes[i])
+    missing = sum(sizes[:-1]) + 2 * (len(sizes) - 1) + min(sizes[-1], _LAST) - width
+    if missing > 0 and sizes[widest] > _LAST:
+        sizes[widest] = max(_LAST, sizes[widest] - missing)
+    return sizes
+
+
+def _shortened(cell: str, size: int) -> str:
+    return cell if len(cell) <= size else cell[: size - 1] + "…"
 
 
 def cut(line: str, stream: TextIO) -> str:

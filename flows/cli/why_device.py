@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _EVERY = 1 << 40
 _KNOWN = 1_000
+_FAR_MS = 365 * 24 * 3600 * 1000
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +123,17 @@ def _of_archives(asked: Asked, settings: Settings) -> None:
     verdict = _print(told, asked)
     if verdict.outcome == "not_heard":
         _say_unheard(question, batches(lambda _read: None), [str(path) for path in asked.archives])
+    _say_far(told)
+
+
+def _say_far(told: Explained) -> None:
+    """Say that something in the archives is much later than all of the device: it ends what others are silent for."""
+    last = max((step.at for step in told.steps if step.status == "taken"), default=None)
+    if last is not None and told.clock - last > _FAR_MS:
+        say(
+            f"Some clock in what was read says {_moment(told.clock)}, and {told.device!r} was last heard at "
+            f"{_moment(last)}: such a time ends silences. Leave it out with --at."
+        )
 
 
 def _of_topic(asked: Asked, settings: Settings, topics: Topics) -> None:

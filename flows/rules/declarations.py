@@ -64,14 +64,14 @@ def _aggregate(name: str, at: Located, mistakes: Mistakes) -> Aggregate | None:
         at, mistakes, ("event", "alarm", "take", "field"), ("ewma", "slope", "distinct", "stream")
     )
     fields.require("take")
-    take = fields.one_of("take", TAKES, "count")
+    take = fields.one_of("take", TAKES, "")
     sources = [kind for kind in ("event", "alarm") if fields.has(kind)]
     if len(sources) != 1:
         mistakes.add(at, "one of `event` and `alarm` is needed", "For example `event: order.placed`.")
         return None
     if take == "count" and fields.has("field"):
         fields.wrong("field", "a count has no field", "Remove it, or take something else.")
-    elif take != "count":
+    elif take not in ("", "count"):
         fields.require("field")
     source = f"{sources[0]}:{fields.text(sources[0])}"
     return Aggregate(name=name, source=source, take=cast("Any", take), field=fields.text("field") or None)

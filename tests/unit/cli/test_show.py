@@ -47,6 +47,13 @@ def test_a_terminal_gets_a_bold_header_and_lines_that_fit(on_terminal):
     assert lines[1].endswith("…")
 
 
+def test_a_wide_column_leaves_the_last_one_room(on_terminal):
+    """Also the end of a row can be read; what is narrow stays whole."""
+    row = {"place": "0/1", "said": "s" * 60, "message": "m" * 60}
+    _, line = on_terminal(show.rows, [row], Output.table, "").splitlines()
+    assert line == "0/1    " + "s" * 23 + "…  " + "m" * 6 + "…"
+
+
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_a_terminal_that_wants_no_colours_gets_none(on_terminal, monkeypatch, name, value):
     """NO_COLOR and TERM=dumb are heeded."""

@@ -248,3 +248,14 @@ def test_a_disabled_rule_is_asked_all_the_same(ask, project):
     said = ask(CLIMB, *HOT)
     assert "is disabled, so nothing watches it" in said.err
     assert "Raised warning at" in said.out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_clock_that_is_years_ahead_is_named(telltale, tmp_path):
+    """In an archive nothing is from the future, so one wrong clock ends every silence; --at leaves it out."""
+    archive = tmp_path / "may.jsonl"
+    wrong = readings("veh-9", "coolant_c", 90, start=START + 9 * 365 * 86_400_000)
+    archive.write_bytes(b"\n".join(encode(message) for message in [*COOLED, *wrong]))
+    silent = ("why", "--device", "veh-1", "--rule", "vehicle-silent", "--archive", archive)
+    assert "Some clock in what was read says 2033-" in telltale(*silent).err
+    assert telltale(*silent, "--at", str(START + 60_000)).err == ""

@@ -60,6 +60,11 @@ def test_aggregates_are_over_events_or_alarms() -> None:
     )
 
 
+def test_a_slip_in_what_is_taken_brings_no_second_mistake() -> None:
+    """Whether a field belongs there is not known before."""
+    assert len(read(read_profile, "values: {a: {event: e, take: summ, field: x}}")[1]) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
