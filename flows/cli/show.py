@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from flows.schema import Value, encode
 Row = Mapping[str, Any]
 # So much of a table's last column can be read on a terminal, as long as another is wider.
 _LAST = 24
+_USUAL_COLUMNS = 80
 
 
 def harmless(text: str) -> str:
@@ -136,7 +136,18 @@ def _cell(value: Any) -> str:
 
 def _width(stream: TextIO) -> int | None:
     """The terminal's columns; None where nothing is to be cut."""
-    return max(20, shutil.get_terminal_size().columns) if stream.isatty() else None
+    return max(20, _columns(stream)) if stream.isatty() else None
+
+
+def _columns(stream: TextIO) -> int:
+    """As COLUMNS says, else as this very terminal: standard output may be a pipe where remarks are read."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 def _indent(line: str) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
+import struct
+import termios
 
 import pytest
 from hypothesis import given
@@ -52,6 +57,17 @@ def test_a_wide_column_leaves_the_last_one_room(on_terminal):
     row = {"place": "0/1", "said": "s" * 60, "message": "m" * 60}
     _, line = on_terminal(show.rows, [row], Output.table, "").splitlines()
     assert line == "0/1    " + "s" * 23 + "…  " + "m" * 6 + "…"
+
+
+def test_remarks_are_as_wide_as_their_own_terminal(monkeypatch):
+    """Standard output may be piped away meanwhile, and its width is then none."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    with os.fdopen(follower, "w", encoding="utf-8") as terminal, os.fdopen(leader, "rb") as screen:
+        show.paragraph("word " * 18, terminal)
+        lines = os.read(screen.fileno(), 1000).decode().splitlines()
+    assert [len(line) for line in lines] == [49, 39]
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
