@@ -18,13 +18,18 @@ def read_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[byt
 
     Raises ArchiveUnreadable (missing, cut off, corrupt, a line over `max_line_bytes`) and ZstandardMissing.
     """
+    return (line for _, line in numbered_lines(path, max_line_bytes))
+
+
+def numbered_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
+    """As `read_lines`, each line with its number in the file, from 1."""
     lines = 0
     try:
         for block in whole_lines(path, _BLOCK_BYTES, max_line_bytes):
             for line in block.removesuffix(b"\n").split(b"\n"):
                 lines += 1
                 if line:
-                    yield line
+                    yield lines, line
     except Broken as error:
         raise ArchiveUnreadable(str(path), lines, str(error)) from error
 

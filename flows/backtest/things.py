@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from flows.archives.jsonl import read_lines
+from flows.archives.jsonl import numbered_lines
 from flows.errors import ThingsWrong
 from flows.schema import encode
 from flows.topics.port import Message
@@ -32,7 +32,9 @@ def read_things(path: Path) -> list[Message]:
 
 
 def _of_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    for line, text in enumerate(read_lines(path), 1):
+    for line, text in numbered_lines(path):
+        if text.isspace():
+            continue
         try:
             found = msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

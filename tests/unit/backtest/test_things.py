@@ -19,6 +19,7 @@ WRONG = {
     "broken.jsonl": ('{"device": "a"}\n{"device"', r"broken.jsonl:2: is not a JSON object"),
     "nameless.jsonl": ('{"hot_c": 1}\n', r"nameless.jsonl:1: names no 'device'"),
     "headless.csv": ("thing,hot_c\na,1\n", r"headless.csv:1: has no column 'device'"),
+    "blank.jsonl": ('\n \r\n{"device": "a"}\n\n{"device": ""}\n', r"blank.jsonl:5: names no 'device'"),
     "ragged.csv": ("device,hot_c\na,1\nb\n", r"ragged.csv:3: has not as many cells as the header"),
     "empty.csv": ("device,hot_c\n,1\n", r"empty.csv:2: names no 'device'"),
 }
