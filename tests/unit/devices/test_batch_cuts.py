@@ -189,6 +189,30 @@ def test_a_replayed_epoch_says_the_same() -> None:
     assert again.snapshot() == shard.shard.snapshot()
 
 
+def test_a_snapshot_of_the_first_format_is_gone_on_from() -> None:
+    """It ends before what is remembered of narrow streams, and everything else is where it was."""
+    rule = Rule(
+        name="hot",
+        stream="machine",
+        patterns=(Run(length=3, of=parse("heat >= 2")),),
+        fingerprint="hot",
+        reads=("heat",),
+    )
+    shard = Driven(stream_of(), Sets(rule))
+    readings = readings_of(1, 200)
+    shard.read(readings[:100])
+    state = msgspec.msgpack.decode(shard.shard.snapshot())
+    assert state[-2:] == [b"", 0]
+    first = Shard(shard.place, shard.sets, msgspec.msgpack.encode([1, *state[1:-2]]))
+    rest = raw_batch(
+        [message_of(one) for one in readings[100:]], [one.appended for one in readings[100:]], 100
+    )
+    said = shard.shard.on_readings(rest)
+    assert said.alarms
+    assert first.on_readings(rest) == said
+    assert first.snapshot() == shard.shard.snapshot()
+
+
 def test_another_format_is_refused() -> None:
     """A snapshot that a later version wrote is refused by name, with what to do."""
     shard = Driven(stream_of(), Sets())
