@@ -81,7 +81,7 @@ def _syntax_hint(text: str) -> str:
     """The likeliest reason why Python cannot read it."""
     if not text:
         return "Write a condition, e.g. `coolant_c >= 105`."
-    for wrong, right in (("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
+    for wrong, right in (("=>", ">="), ("=<", "<="), ("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
         if wrong in text.replace("!=", "").replace("==", "").replace("<=", "").replace(">=", ""):
             return f"Write `{right}` for `{wrong}`."
     if text.count("(") != text.count(")"):

@@ -84,8 +84,12 @@ class Fields:
         at = self.get(name)
         if at is None:
             return None
-        if isinstance(at.value, bool) or not isinstance(at.value, int) or not low <= at.value <= high:
-            self.mistakes.add(at, "out of bounds", f"Write a whole number from {low} to {high}.")
+        hint = f"Write a whole number from {low} to {high}."
+        if isinstance(at.value, bool) or not isinstance(at.value, int):
+            self.mistakes.add(at, "not a whole number", hint)
+            return None
+        if not low <= at.value <= high:
+            self.mistakes.add(at, "out of bounds", hint)
             return None
         return at.value
 

@@ -120,6 +120,7 @@ def test_one_meaning_has_one_canonical_text() -> None:
         ("a >", None, "as in Python"),
         ('mil = "on"', 5, "`==` for `=`"),
         ("a > 1 && b > 2", None, "`and` for `&&`"),
+        ("a => 1", None, "`>=` for `=>`"),
         ("min(a", None, "quote the expression"),
         ("a ** 2", 1, "operator"),
         ("a // 2", 1, "operator"),

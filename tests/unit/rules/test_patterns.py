@@ -95,6 +95,7 @@ def test_a_rule_knows_which_columns_and_attributes_it_reads() -> None:
     ("when", "path", "part"),
     [
         ("{count: 8, of: coolant_c > 9}", "when.count", "a count needs a bound"),
+        ("{run: ten, of: coolant_c > 9}", "when.run", "not a whole number"),
         ("{count: 11 of 10, of: coolant_c > 9}", "when.count", "out of bounds"),
         ("{count: 8 of 100, of: coolant_c > 9}", "when.count", "out of bounds"),
         ("{window: true, mean: coolant_c, of: value > 1}", "when.window", "not a duration"),
