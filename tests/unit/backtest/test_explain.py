@@ -88,6 +88,45 @@ def test_the_transitions_are_the_shards_own(
 
 
 @bounded
+@given(streams, rules_of(windows()), things, series())
+def test_how_far_it_is_by_the_clock_is_what_the_shard_has(
+    stream: Stream, rule: Rule, attributes: Things, readings: list[Sent]
+) -> None:
+    """Of other devices' messages those that matter are enough for the clocks and the open windows to be the shard's."""
+    last = max((i for i, one in enumerate(readings) if one.device == "a"), default=-1)
+    if last < 0:
+        return
+    shard = Driven(stream, Sets(rule), attributes)
+    shard.read(readings[: last + 1])
+    told = asked(rule, stream, readings[: last + 1], attributes)
+    assert told.standing == shard.shard.standing(rule.name, "a")
+
+
+@bounded
+@given(streams, any_rule, things, series(), st.integers(0, 1000), st.integers(0, 1000))
+def test_up_to_a_moment_it_is_what_the_shard_said_of_that_time(
+    stream: Stream, rule: Rule, attributes: Things, readings: list[Sent], end: int, begin: int
+) -> None:
+    """What later readings tell of it, as a window that waited for late ones, is there too, wherever it is begun."""
+    shard = Driven(stream, Sets(rule), attributes)
+    shard.read(readings)
+    # just when something happened there is most to be mistaken
+    first, moments = min(one.at for one in readings), [one.at for one in shard.alarms] + [readings[-1].at]
+    until = moments[end % len(moments)]
+    wanted = [
+        (a.transition, a.severity, a.at, a.opened_at)
+        for a in shard.alarms
+        if a.device == "a" and a.at <= until
+    ]
+    told = asked(
+        rule, stream, readings, attributes, until=until, since=first + (until - first) * begin // 1000
+    )
+    assert [(c.transition, c.severity, c.at, c.opened_at) for c in told.transitions] == wanted
+    under_way = bool(wanted) and wanted[-1][0] not in ("cleared", "lapsed")
+    assert (verdict_of(told).outcome == "active") == under_way
+
+
+@bounded
 @given(st.one_of(rules_of(runs()), rules_of(counts()), rules_of(trends())), things, series(), st.data())
 def test_how_far_it_was_is_what_the_written_semantics_say(
     rule: Rule, attributes: Things, readings: list[Sent], data: st.DataObject
@@ -193,6 +232,7 @@ def test_what_broke_the_run_is_named_with_its_moment() -> None:
     assert "The run of 3 readings was broken at 2023-11-14 22:13:50: heat >= 2 was false (heat 1)." in below
     gap = [*heats(2, 4, 6), *heats(8, start=START + 120_000)]
     text = verdict(HOT, gap)
+    assert "broken" not in verdict(HOT, [*heats(2, 4), *heats(6, start=START + 70_000)])
     assert "a gap of 1m40s since 2023-11-14 22:13:40, over max_gap 1m" in text
     assert "22:15:20: 1 of 4." in text
 

@@ -208,6 +208,19 @@ def test_a_time_without_a_zone_is_of_the_streams(zone: str, text: str, wanted: s
     assert found.at.tolist() == [int(datetime.fromisoformat(wanted).timestamp() * 1000)]
 
 
+@pytest.mark.parametrize(("depth", "taken"), [(1, 1), (16, 1), (17, 0), (18, 0), (900, 0)])
+def test_how_deep_the_scanner_looks(depth: int, taken: int) -> None:
+    """What lies deeper than it keeps places for it leaves to the slow decoder, as lists, objects or both by turns."""
+    scanner = Scanner(Stream(name="s", topic="t", key="id", time="at"), ())
+    for kinds in ("[", "{", "[{"):
+        levels = (kinds * depth)[:depth]
+        begin = "".join('{"a":' if kind == "{" else "[" for kind in levels)
+        end = "".join("}" if kind == "{" else "]" for kind in reversed(levels))
+        value = f'{{"id":"a","at":1,"x":{begin}1{end}}}'.encode()
+        rows = scanner.scan(np.frombuffer(value, np.uint8), np.array([len(value)], np.int64))
+        assert rows.ok.tolist() == [taken]
+
+
 @settings(bounded, max_examples=300)
 @given(
     st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)),
