@@ -1,7 +1,7 @@
 # Telltale needs Python 3.11 or 3.12 and make; everything else comes into .venv, as constraints.txt names it.
 #   make demo    the whole loop on the embedded bus, about 30 seconds
 #   make test    the whole test suite
-#   make check   lint, types, import rules and the unit tests, under a minute
+#   make check   lint, types, import rules and the quick unit tests, a minute and a half
 #   make lint    lint, types and import rules alone
 #   make bench   readings per second beside the peers', on a real Kafka
 #   make reference  write the made parts of flows/reference/*.md anew
@@ -29,7 +29,7 @@ test: $(VENV)/.development
 	@$(BIN)/pytest
 
 check: lint
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/unit --ignore=tests/unit/cli -m 'not slow'
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

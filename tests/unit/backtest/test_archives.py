@@ -33,6 +33,8 @@ from tests.unit.devices.series import (
     windows,
 )
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400_000
 bounded = settings(
     derandomize=True,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.backtest.difference import Difference, Differing
 from flows.schema import Alarm, Transition
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3_600_000
 bounded = settings(derandomize=True, max_examples=150, deadline=None)

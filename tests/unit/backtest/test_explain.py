@@ -38,6 +38,8 @@ from tests.unit.devices.series import (
     windows,
 )
 
+pytestmark = pytest.mark.slow
+
 bounded = settings(
     derandomize=True, max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,8 @@ from tests.unit.customers.world import (
     owned,
     rule_set,
 )
+
+pytestmark = pytest.mark.slow
 
 DEVICES = ("veh-1", "veh-2", "veh-3", "veh-4")
 OWNERS = {"veh-1": "c-ann", "veh-2": "c-ann", "veh-3": "c-bob"}  # veh-4 is a customer of its own

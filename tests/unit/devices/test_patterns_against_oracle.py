@@ -29,6 +29,8 @@ from tests.unit.devices.series import (
     windows,
 )
 
+pytestmark = pytest.mark.slow
+
 bounded = settings(
     derandomize=True, max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

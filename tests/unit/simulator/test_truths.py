@@ -10,6 +10,8 @@ from flows.simulator.planting import KINDS
 from flows.simulator.simulate import simulate
 from tests.unit.simulator.slow_watcher import SlowWatcher
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(start=1_760_000_000_000, vehicles=100, duration=30 * 60_000)
 SEEDS = (1, 2, 3)
 
