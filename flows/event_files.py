@@ -19,7 +19,6 @@ rule may name them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from flows.documents import Located, Mistakes
 from flows.field_files import IN_EVENTS, read_fields
@@ -75,8 +74,3 @@ def _identifiers(fields: Fields, mistakes: Mistakes) -> dict[str, str]:
     paths = Fields(at, mistakes, tuple(kinds))
     paths.require(*kinds)
     return {kind: read_path(paths, kind) for kind in kinds if paths.has(kind)}
-
-
-def declared_names(events: Mapping[str, EventType], name: str) -> list[str]:
-    """The dotted names by which rules read the fields of an event."""
-    return [f"event.{field.name}" for field in events[name].fields] if name in events else []
