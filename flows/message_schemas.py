@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from flows import schema
+from flows import schema, schema_change, schema_people
 from flows.rules.published import PublishedSet
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,11 +18,12 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def messages() -> tuple[type[msgspec.Struct], ...]:
     """The structs of all messages, in the order of their declaration."""
-    found = [
-        kind
-        for kind in vars(schema).values()
+    found = {
+        kind: None
+        for module in (schema_people, schema_change, schema)
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct
-    ]
+    }
     return (*found, PublishedSet)
 
 

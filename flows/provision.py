@@ -10,7 +10,16 @@ from flows.topics.names import TopicNames
 from flows.topics.open import open_topics
 from flows.topics.port import Topics, TopicSpec
 
-KINDS = ("open_case", "close_case", "notify", "task")
+KINDS = (
+    "open_case",
+    "close_case",
+    "notify",
+    "task",
+    "offer_appointment",
+    "start_process",
+    "suppress",
+    "set_stage",
+)
 
 
 def wanted_topics(settings: Settings, configuration: Configuration) -> list[TopicSpec]:

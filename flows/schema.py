@@ -12,11 +12,15 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from flows.schema_change import Change
+from flows.schema_people import Consent, Person, Value
+
 Transition = Literal["raised", "escalated", "deescalated", "cleared", "lapsed"]
 Verdict = Literal["acted", "nothing", "refused", "held", "too_late", "dry_run"]
 ActionStatus = Literal["published", "skipped", "refused", "held", "too_late", "dry_run"]
+LookedUp = Literal["answered", "unknown"]
+BrakeKind = Literal["silence", "pause"]
 OutcomeStatus = Literal["accepted", "failed", "suppressed", "expired", "unknown"]
-Value = float | int | str | bool | None
 
 _Tenant = Annotated[str, Meta(description="Whose it is, as `tenant` of the settings says.")]
 _Rule = Annotated[str, Meta(description="The rule.")]
@@ -125,19 +129,33 @@ class Role(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: Annotated[str, Meta(description="The customer who has it.")]
     since: Annotated[int | None, Meta(description="From this event time on; none is always.")] = None
     until: Annotated[int | None, Meta(description="Up to this event time; none is open.")] = None
-    evidence: Annotated[str, Meta(description="How that is known.")] = ""
+    evidence: Annotated[
+        str, Meta(description="How that is known: the handle of the source record that says so.")
+    ] = ""
+    link: Annotated[int, Meta(description="Number of the change that gave the claim to this customer.")] = 0
+    was: Annotated[
+        tuple[str, ...], Meta(description="Customers who had the same claim before, newest last.")
+    ] = ()
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who is who; the key says of what: an identifier, a customer or a thing.
 
-    An identifier has `customer`, a customer that was merged `survivor`, a thing `roles`.
+    An identifier has `customer` (none: it is by itself), a customer that was merged `survivor`, one that source
+    systems tell of `person`, a thing `roles`. Of all but what was never known there is an entry for ever: an older
+    entry, or one that comes late, is known by its number.
     """
 
     number: Annotated[int, Meta(description="Grows with each change; per key the greatest wins.")]
     customer: Annotated[str | None, Meta(description="Of an identifier: whose it is.")] = None
     survivor: Annotated[str | None, Meta(description="Of a merged customer: into whom.")] = None
     roles: Annotated[tuple[Role, ...], Meta(description="Of a thing: up to 16.")] = ()
+    was: Annotated[
+        tuple[str, ...],
+        Meta(description="Of an identifier: customers who had it before, newest last; they hand it over."),
+    ] = ()
+    person: Annotated[Person | None, Meta(description="Of a customer: what source systems say.")] = None
+    erased: Annotated[bool, Meta(description="Of a customer: forgotten, and never to come back.")] = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -167,7 +185,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: Annotated[str, Meta(description="Of decision and name: the same at each repeat.")]
     name: Annotated[str, Meta(description="Its name in the rule; else its kind.")]
-    kind: Annotated[str, Meta(description="open_case, close_case, notify or task.")]
+    kind: Annotated[str, Meta(description="open_case, close_case, notify, task, … as the rules name them.")]
     lane: Annotated[str, Meta(description="How urgently, by its purpose.")]
     purpose: Annotated[str | None, Meta(description="Why we may write.")] = None
     tenant: _Tenant
@@ -189,6 +207,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = {}
     evidence: Annotated[Evidence | None, Meta(description="The alarm's, where the rule attaches it.")] = None
     explanation: _Explanation = ""
+    sensitive: Annotated[bool, Meta(description="To be masked wherever it is shown.")] = False
 
 
 class PlannedAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -197,34 +216,6 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     action: Annotated[Action, Meta(description="The action.")]
     status: Annotated[ActionStatus, Meta(description="What became of it.")]
     reason: Annotated[str | None, Meta(description="Why it was not published.")] = None
-
-
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that a decision asked to open."""
-
-    action: Annotated[str, Meta(description="The id of the action that asks.")]
-    kind: Annotated[str, Meta(description="`case`.")]
-    about: Annotated[str, Meta(description="What it is about.")]
-
-
-class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """A raise counted under a limit."""
-
-    key: Annotated[str, Meta(description="The limit, and of what.")]
-    every: Annotated[int, Meta(description="How long it counts, ms of event time.")]
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a decision did to its customer's state: all that is needed to do it again without deciding."""
-
-    number: Annotated[int, Meta(description="The transition's number in its episode.")] = 0
-    acted: Annotated[bool, Meta(description="Whether anything was done.")] = False
-    dry_run: Annotated[bool, Meta(description="All of it is apart from what is live.")] = False
-    opened: Annotated[tuple[Opened, ...], Meta(description="What it opened.")] = ()
-    closed: Annotated[
-        tuple[str, ...], Meta(description="The ids of the actions that had opened what it closes.")
-    ] = ()
-    counted: Annotated[tuple[Counted, ...], Meta(description="What it counted under limits.")] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -250,6 +241,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actions: Annotated[tuple[PlannedAction, ...], Meta(description="What it wanted to do.")] = ()
     explanation: _Explanation = ""
     subject: Annotated[str, Meta(description="The identifier or thing that the trigger was about.")] = ""
+    follows: Annotated[str | None, Meta(description="Of a follow-up: the id of the action it follows.")] = (
+        None
+    )
+    choice: Annotated[str | None, Meta(description="The name of the alternative that was chosen.")] = None
+    variant: Annotated[
+        str | None, Meta(description="`treated` or `held_out`, where the rule has `share` or `hold_out`.")
+    ] = None
+    propensity: Annotated[
+        float | None, Meta(description="How likely the variant was, for whoever learns from the log.")
+    ] = None
+    sensitive: Annotated[bool, Meta(description="To be masked wherever it is shown.")] = False
     change: Annotated[Change, Meta(description="What it did to the customer's state.")] = Change()
 
 
@@ -265,6 +267,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connector: Annotated[str, Meta(description="Who carried it out, or did not.")]
     reason: Annotated[str | None, Meta(description="Why, for people.")] = None
     reference: Annotated[str | None, Meta(description="What the other side calls it.")] = None
+    result: Annotated[
+        str | None,
+        Meta(
+            description="What came of it on the other side: `booked`, `no_slot`, `resolved`, …; ends what is open."
+        ),
+    ] = None
+    data: Annotated[
+        dict[str, Any], Meta(description="More of it, e.g. the slot; read as `outcome.<field>`.")
+    ] = {}
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -280,6 +291,13 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
     datacontenttype: Annotated[str, Meta(description="What `data` is written in.")] = "application/json"
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a value of the profile comes from."""
+
+    source: Annotated[str, Meta(description="A source system, or the kind of event or alarm.")]
+    at: Annotated[int | None, Meta(description="When it last changed, event time.")] = None
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a customer now."""
 
@@ -288,6 +306,107 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Annotated[int, Meta(description="The greatest event time seen of the customer.")]
     values: Annotated[dict[str, Value], Meta(description="The values that `profile.yaml` declares.")] = {}
     open: Annotated[dict[str, int], Meta(description="How many items are open, by `kind:about`.")] = {}
+    origins: Annotated[dict[str, Origin], Meta(description="Where each value comes from, and when.")] = {}
+    stage: Annotated[str | None, Meta(description="The stage of life, while it lasts.")] = None
+    quiet: Annotated[
+        dict[str, int], Meta(description="Purposes that rest, and until when at the latest.")
+    ] = {}
+    labels: Annotated[
+        tuple[str, ...], Meta(description="The identifiers and things that told of the customer.")
+    ] = ()
+
+
+class Consents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether and how somebody may be written to: what connectors read at the moment of sending."""
+
+    customer: _Customer
+    number: Annotated[int, Meta(description="Grows with each change.")]
+    consents: Annotated[dict[str, Consent], Meta(description="By purpose.")] = {}
+    time_zone: Annotated[str | None, Meta(description="An IANA name; none is unknown.")] = None
+    preferences: Annotated[dict[str, Value], Meta(description="By name, e.g. `channel`.")] = {}
+    quiet: Annotated[
+        dict[str, int], Meta(description="Purposes that rest, and until when at the latest.")
+    ] = {}
+    items: Annotated[tuple[str, ...], Meta(description="What is not to be advertised meanwhile.")] = ()
+
+
+class Handoff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """State that goes from one customer to another, after a merge, a split or a late link; once published it binds.
+
+    Of two copies of a part the greater number wins, so one that comes twice, late or in a chain changes nothing.
+    """
+
+    id: Annotated[str, Meta(description="Of source, target, label and number: the same at each repeat.")]
+    source: Annotated[str, Meta(description="The customer who hands over.")]
+    target: Annotated[str, Meta(description="The customer who takes.")]
+    label: Annotated[str, Meta(description="What goes over: one identifier's parts; empty is all.")] = ""
+    number: Annotated[int, Meta(description="Of the identity entry that asks for it.")]
+    parts: Annotated[
+        dict[str, dict[str, Any]], Meta(description="The parts by name, as the flow keeps them.")
+    ] = {}
+    strays: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(description="Triggers that reached the source after it had handed over."),
+    ] = ()
+
+
+class LookUp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question to another system that a decision waits for, on `look-ups`."""
+
+    id: Annotated[str, Meta(description="Of the decision and the name: the same at each repeat.")]
+    tenant: _Tenant
+    customer: _Customer
+    rule: _Rule
+    name: Annotated[str, Meta(description="What the rule calls the answer.")]
+    source: Annotated[str, Meta(description="Whom to ask, as `look_ups.yaml` names it.")]
+    key: Annotated[Value, Meta(description="What is asked about.")]
+    until: Annotated[int, Meta(description="After this wall-clock time nobody waits any more.")]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What another system said, on `answers`."""
+
+    id: Annotated[str, Meta(description="Of the question.")]
+    customer: _Customer
+    status: Annotated[LookedUp, Meta(description="`unknown` when it could not be learnt.")]
+    values: Annotated[dict[str, Value], Meta(description="By field, as `look_ups.yaml` declares them.")] = {}
+    reason: Annotated[str | None, Meta(description="Why it is unknown.")] = None
+    at: Annotated[int, Meta(description="Wall clock.")]
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A changing command: who, when, what, why; on `audit`, and never compacted."""
+
+    id: Annotated[str, Meta(description="The same at each repeat.")]
+    tenant: _Tenant
+    at: Annotated[int, Meta(description="Wall clock.")]
+    who: Annotated[str, Meta(description="Who commanded it.")]
+    command: Annotated[str, Meta(description="The command, e.g. `identity merge`.")]
+    what: Annotated[dict[str, Any], Meta(description="Its arguments; identifiers as tokens.")] = {}
+    reason: Annotated[str, Meta(description="Why, in the words of who commanded it.")] = ""
+
+
+class Brake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds rules back for a while, on `rules` under the key `tenant/brake/id`; a tombstone takes it away.
+
+    A `silence` refuses what it matches, a `pause` holds its actions for release. Empty fields match all.
+    """
+
+    id: Annotated[str, Meta(description="Of the brake.")]
+    kind: Annotated[BrakeKind, Meta(description="What it does.")]
+    rule: Annotated[str, Meta(description="The rule; `*` stands for any letters.")] = ""
+    action: Annotated[str, Meta(description="The kind of action.")] = ""
+    purpose: Annotated[str, Meta(description="The purpose, and all below it.")] = ""
+    match: Annotated[
+        dict[str, str], Meta(description="What the device or event must say, by name, e.g. `device.model`.")
+    ] = {}
+    until: Annotated[int | None, Meta(description="Wall clock at which it ends; none is until removed.")] = (
+        None
+    )
+    safety: Annotated[bool, Meta(description="Also what serves safety is held back.")] = False
+    at: Annotated[int, Meta(description="Wall clock of its beginning.")]
+    who: Annotated[str, Meta(description="Who asked for it.")]
+    reason: Annotated[str, Meta(description="Why.")]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

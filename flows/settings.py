@@ -67,6 +67,27 @@ class CustomersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     batch: Annotated[Some, Meta(description="Messages taken at once, at most.")] = 1000
 
 
+class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The identity service."""
+
+    database: Annotated[
+        str,
+        Meta(
+            description="Where evidence and vault are: `sqlite:///file` or `postgresql+psycopg://user@host/name`."
+        ),
+    ] = "sqlite:///state/identity.db"
+    vault_key: Annotated[
+        str, Meta(description="The secret that the vault's keys are sealed with; keep it outside the file.")
+    ] = ""
+    batch: Annotated[Some, Meta(description="Messages taken in one transaction, at most.")] = 1000
+
+
+class LookUpsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process that asks other systems."""
+
+    at_once: Annotated[Some, Meta(description="How many questions may be under way.")] = 32
+
+
 class OutboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The connector that shows what would be sent."""
 
@@ -101,10 +122,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     profile: Annotated[str, Meta(description="The file that says what is known of a customer.")] = (
         "profile.yaml"
     )
+    sources: Annotated[str, Meta(description="The file of the source systems.")] = "sources.yaml"
+    matching: Annotated[str, Meta(description="The file that says when two handles are one person.")] = (
+        "identity.yaml"
+    )
+    look_ups: Annotated[str, Meta(description="The file of the systems that rules may ask.")] = (
+        "look_ups.yaml"
+    )
     steps: Annotated[str, Meta(description="A Python file with steps of your own; empty is none.")] = ""
     topics: TopicsSettings = TopicsSettings()
     devices: DevicesSettings = DevicesSettings()
     customers: CustomersSettings = CustomersSettings()
+    identity: IdentitySettings = IdentitySettings()
+    look_up: LookUpsSettings = LookUpsSettings()
     outbox: OutboxSettings = OutboxSettings()
     metrics: MetricsSettings = MetricsSettings()
     folder: str = "."

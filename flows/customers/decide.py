@@ -21,7 +21,8 @@ from flows.expression_values import truth
 from flows.expressions import Expression
 from flows.rules.model import ActionEntry, Rule
 from flows.rules.templates import fill
-from flows.schema import Change, Check, Counted, Decision, Opened, PlannedAction, Value, Verdict
+from flows.schema import Check, Decision, PlannedAction, Value, Verdict
+from flows.schema_change import Change, Counted, Opened
 from flows.zones import PROFILE_ZONE, hour_of
 
 _FOLLOW_UPS = frozenset({"deescalated", "cleared", "lapsed"})

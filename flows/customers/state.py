@@ -12,7 +12,8 @@ import msgspec
 
 from flows.customers import limits
 from flows.customers.profile import Cell
-from flows.schema import Change, Decision, Outcome
+from flows.schema import Decision, Outcome
+from flows.schema_change import Change
 
 DAY_MS = 86_400_000
 FORGET_AFTER_MS = 7 * DAY_MS

@@ -71,6 +71,41 @@ class TopicNames(msgspec.Struct, frozen=True):
         """What could not be handled, kept whole."""
         return self.prefix + "dead-letters"
 
+    @property
+    def source_records(self) -> str:
+        """Rows of source systems, as they change."""
+        return self.prefix + "source-records"
+
+    @property
+    def clocks(self) -> str:
+        """Up to when each source partition has been handled, compacted."""
+        return self.prefix + "clocks"
+
+    @property
+    def handoffs(self) -> str:
+        """State that goes from one customer to another."""
+        return self.prefix + "handoffs"
+
+    @property
+    def consents(self) -> str:
+        """Whether and how somebody may be written to, compacted."""
+        return self.prefix + "consents"
+
+    @property
+    def look_ups(self) -> str:
+        """Questions to other systems that decisions wait for."""
+        return self.prefix + "look-ups"
+
+    @property
+    def answers(self) -> str:
+        """What other systems said."""
+        return self.prefix + "answers"
+
+    @property
+    def audit(self) -> str:
+        """Every changing command."""
+        return self.prefix + "audit"
+
     def actions(self, kind: str, lane: str) -> str:
         """The actions of one kind on one lane."""
         return f"{self.prefix}actions.{kind}.{lane}"
@@ -81,8 +116,11 @@ class TopicNames(msgspec.Struct, frozen=True):
 
     def own_topics(self, partitions: int, kinds: Iterable[str], lanes: Iterable[str]) -> list[TopicSpec]:
         """The topics that Telltale creates itself, each with as many partitions, `rules` with one."""
-        compacted = (self.things, self.identity, self.profiles)
-        plain = (self.events, self.alarms, self.accounts, self.outcomes, self.dead_letters)
+        compacted = (self.things, self.identity, self.profiles, self.clocks, self.consents)
+        plain = (
+            *(self.events, self.source_records, self.alarms, self.accounts, self.outcomes),
+            *(self.look_ups, self.answers, self.audit, self.dead_letters),
+        )
         on_every_lane = tuple(lanes)
         return [
             *(TopicSpec(name, partitions, compacted=True) for name in compacted),
@@ -90,5 +128,6 @@ class TopicNames(msgspec.Struct, frozen=True):
             TopicSpec(self.rules, 1, compacted=True),
             *(TopicSpec(name, partitions) for name in plain),
             TopicSpec(self.decisions, partitions, retention_ms=DECISIONS_KEPT_MS),
+            TopicSpec(self.handoffs, partitions, retention_ms=DECISIONS_KEPT_MS),
             *(TopicSpec(self.actions(kind, lane), partitions) for kind in kinds for lane in on_every_lane),
         ]
