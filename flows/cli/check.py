@@ -11,6 +11,7 @@ from flows.cli.options import Config, Output, Rows, example, settings_file, sett
 from flows.cli.show import counted, rows, say
 from flows.errors import RulesWrong, StepsUnreadable
 from flows.rules.load import Configuration, load_configuration
+from flows.rules.model import actions_in
 from flows.settings import Settings
 
 EXAMPLE = example("telltale check", "telltale check --config DIR")
@@ -71,7 +72,9 @@ def remarks(found: Configuration) -> Iterator[str]:
     unwatched = [name for name in found.streams if name not in watched]
     if unwatched:
         yield f"Streams that no rule watches: {', '.join(unwatched)}."
-    used = {entry.purpose for rule in found.rules for entries in rule.do.values() for entry in entries}
+    used = {
+        entry.purpose for rule in found.rules for entries in rule.do.values() for entry in actions_in(entries)
+    }
     unused = [name for name in found.purposes if name not in used]
     if unused:
         yield f"Purposes that no action has: {', '.join(unused)}."

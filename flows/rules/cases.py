@@ -18,7 +18,7 @@ from flows.documents import Located, Mistakes
 from flows.fields import DAY, Fields, did_you_mean, read_duration, read_entries, read_items
 from flows.rules.case import DEFAULT_INTERVAL, series_text
 from flows.rules.expectations import ExpectationReader, Times
-from flows.rules.model import Rule
+from flows.rules.model import Rule, actions_in
 from flows.rules.series import Series, parse_series
 from flows.schema import OutcomeStatus
 from flows.stream_files import column_names
@@ -175,7 +175,7 @@ class _CaseReader:
         """What became of an action of the rule, and when."""
         fields = Fields(at, self.mistakes, _OUTCOME)
         fields.require("action", "status")
-        every = {entry.name for listed in self.subject.rule.do.values() for entry in listed}
+        every = {entry.name for listed in self.subject.rule.do.values() for entry in actions_in(listed)}
         if self.whole and fields.has("action"):
             fields.one_of("action", every, "")
         fields.one_of("status", STATUSES, "")

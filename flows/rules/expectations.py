@@ -8,7 +8,7 @@ from flows.documents import Located, Mistakes
 from flows.fields import Fields, did_you_mean, read_duration, read_entries
 from flows.rules.actions import FIELDS, TRANSITIONS
 from flows.rules.case import exact
-from flows.rules.model import ActionEntry, Rule
+from flows.rules.model import ActionEntry, Rule, actions_in
 from flows.rules.possible import at_readings_only, severities_after, whyever_not, whyever_not_refused
 from flows.schema import Transition
 
@@ -44,7 +44,7 @@ class ExpectationReader:
         for transition in given:
             self.transition(fields, transition)
         moment: Transition = given[0] if given else "raised"
-        entries = {entry.name: entry for entry in self.rule.do.get(moment, ())}
+        entries = {entry.name: entry for entry in actions_in(self.rule.do.get(moment, ()))}
         for item in fields.items("do"):
             self.action(item, moment, entries)
         self.refused(fields, moment)
@@ -99,7 +99,7 @@ class ExpectationReader:
         """The action of a name, if the rule takes it at this moment."""
         if name in entries:
             return entries[name]
-        every = {entry.name for listed in self.rule.do.values() for entry in listed}
+        every = {entry.name for listed in self.rule.do.values() for entry in actions_in(listed)}
         if name in every:
             does = f"It does {', '.join(entries)} then." if entries else "It does nothing then."
             self.mistakes.add(at, f"the rule does not do {name!r} when {moment}", does)

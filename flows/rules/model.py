@@ -21,8 +21,7 @@ ActionKind = Literal[
     "open_case", "close_case", "notify", "task", "offer_appointment", "start_process", "suppress", "set_stage"
 ]
 Take = Literal[
-    *("count", "sum", "last", "first", "min", "max", "mean"),
-    *("ewma", "slope", "distinct", "open_set", "since"),
+    "count", "sum", "last", "first", "min", "max", "mean", "ewma", "slope", "distinct", "open_set", "since"
 ]
 
 
@@ -337,8 +336,9 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
     """A declared value of the profile: `take` of `field` over events (their data) or alarms (their facts).
 
     `source` is `event:<type>` or `alarm:<rule>` (only `raised`); all but `count` and `since` need a `field`.
-    `half_life` (ms) is of an `ewma`, `over` (ms) the stretch of a `slope` (per day), `most` how
-    many values an `open_set` keeps and up to how many a `distinct` is exact. An `open_set` gains a value at its source and loses it at `closed_by`.
+    `half_life` (ms) is of an `ewma`, `over` (ms) the stretch of a `slope` (per day), `most` how many values an
+    `open_set` keeps and up to how many a `distinct` is exact. An `open_set` gains a value at its source and loses it
+    at `closed_by`.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.rules.model import Absence, Rule, Window
+from flows.rules.model import Absence, Rule, Window, actions_in
 from flows.schema import Transition
 
 NEVER = "too_late"
@@ -52,7 +52,7 @@ def whyever_not_refused(rule: Rule, moment: Transition, refusal: str) -> str | N
         "dry_run": None if rule.mode == "dry_run" else "the rule is no dry run",
         "held": None if moment != "escalated" else "an escalation acts even when its raise was held back",
         "role": None
-        if any(each.kind == "notify" and each.to != rule.customer for each in entries)
+        if any(each.kind == "notify" and each.to != rule.customer for each in actions_in(entries))
         else "nothing goes to another role than the one that decides",
     }
     if not raised and refusal in ("guard", "limit"):

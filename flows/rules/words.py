@@ -17,6 +17,7 @@ from flows.rules.model import (
     Severity,
     Trend,
     Window,
+    actions_in,
 )
 from flows.rules.phrases import phrase, plain, unless
 from flows.streams import Stream
@@ -159,7 +160,7 @@ def _does(rule: Rule) -> list[str]:
     for transition in TRANSITIONS:
         entries = rule.do.get(transition, ())
         begin = f"On {transition}: " if rule.stream else ""
-        lines += [f"{_LIST}{begin}{_action(entry)}." for entry in entries]
+        lines += [f"{_LIST}{begin}{_action(entry)}." for entry in actions_in(entries)]
     return ["Does:", *lines] if lines else ["Does nothing but say so."]
 
 
@@ -177,6 +178,8 @@ def _action(entry: ActionEntry) -> str:
             said = f"writes to the {entry.to}"
         case "task":
             said = f"gives a task{at or ' to somebody'}"
+        case "offer_appointment" | "start_process" | "suppress" | "set_stage":
+            said = entry.kind.replace("_", " ")
     if entry.about and entry.kind in ("notify", "task"):
         said += f" about {entry.about}"
     if entry.to and entry.kind != "notify":
