@@ -78,6 +78,7 @@ def settled(
         id=action.id,
         tenant=action.tenant,
         customer=action.customer,
+        decider=action.decider,
         kind=action.kind,
         status=status,
         at=now,

@@ -193,6 +193,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         str, Meta(description="Whom it is for: the customer who holds the role `to`, else who decided.")
     ]
     to: Annotated[str | None, Meta(description="The role it goes to.")] = None
+    decider: Annotated[
+        str, Meta(description="The customer whose decision it is, when that is not `customer`.")
+    ] = ""
     rule: _Rule
     rule_set: _RuleSet
     decision: Annotated[str, Meta(description="The decision that asks for it.")]
@@ -267,6 +270,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connector: Annotated[str, Meta(description="Who carried it out, or did not.")]
     reason: Annotated[str | None, Meta(description="Why, for people.")] = None
     reference: Annotated[str | None, Meta(description="What the other side calls it.")] = None
+    decider: Annotated[str, Meta(description="The action's.")] = ""
     result: Annotated[
         str | None,
         Meta(

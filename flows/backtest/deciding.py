@@ -11,7 +11,7 @@ from flows.customers.profile import Cell, cell_key, cell_of
 from flows.customers.resolve import AlarmIn, EventIn, IdentityIn, Incoming, Resolver
 from flows.customers.rule_index import CurrentRules, RuleBook
 from flows.customers.rule_limits import Decided, RuleLimits
-from flows.customers.state import Customer, Item
+from flows.customers.state import Customer, Item, Part
 from flows.customers.triggers import OutcomeOf
 from flows.rules.case import Case, CaseEvent, CaseOutcome, exact
 from flows.rules.model import Rule, RuleSet
@@ -154,4 +154,4 @@ def _known(case: Case, rule_set: RuleSet) -> Customer:
         f"given-{i}": Item(kind, about, rule="", episode=None, status="open")
         for i, (kind, _, about) in enumerate(each.partition(":") for each in given.open)
     }
-    return Customer(at=case.start - 1, cells=cells, items=items)
+    return Customer(at=case.start - 1, parts={"given": Part(number=1, cells=cells, items=items)})

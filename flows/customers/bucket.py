@@ -7,22 +7,23 @@ remembered until the trigger is read again, which then goes into the profile and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from flows.customers import cause as causes
 from flows.customers import profile
-from flows.customers.cause import Cause
+from flows.customers.cause import event_trigger
+from flows.customers.counting import count_alarm, count_event
 from flows.customers.decide import Decider
+from flows.customers.judge import Judge, Judged
 from flows.customers.rule_index import RuleBook, RuleIndex
 from flows.customers.rule_limits import Decided
-from flows.customers.state import Customer, apply, forget, is_decided, take_outcome
+from flows.customers.state import Customer, apply, forget, is_decided
 from flows.customers.triggers import AlarmFor, EventFor, OutcomeOf, Published, Trigger
 from flows.errors import StateUnreadable
 from flows.schema import Decision, Profile, Value
 
-_FORMAT = 1
+_FORMAT = 2
 _State = dict[str, Customer]
 
 
@@ -51,10 +52,11 @@ class Bucket:
     def take(self, triggers: list[Trigger]) -> list[Decided | Profile]:
         """The decisions on a batch in its order, then the profile of each customer it touched."""
         decider = Decider(self._tenant, self._book.index, self._clock(), self._zone)
+        judge = Judge(decider)
         out: list[Decided | Profile] = []
         touched: dict[str, None] = {}
         for trigger in triggers:
-            name, decided = self._take(trigger, decider)
+            name, decided = self._take(trigger, judge, decider.rules)
             out += decided
             touched[name] = None
         for name in touched:
@@ -62,7 +64,7 @@ class Bucket:
             out.append(self._profile(name, decider.rules))
         return out
 
-    def _take(self, trigger: Trigger, decider: Decider) -> tuple[str, list[Decided]]:
+    def _take(self, trigger: Trigger, judge: Judge, index: RuleIndex) -> tuple[str, list[Decided]]:
         """One trigger; returns whose it is, and what was decided."""
         match trigger:
             case Published():
@@ -70,14 +72,15 @@ class Bucket:
                 return name, self._fold(self._customer(name), trigger.decision)
             case AlarmFor():
                 self._numbers.clear()
-                return trigger.customer, self._alarm(self._customer(trigger.customer), trigger, decider)
+                return trigger.customer, self._alarm(self._customer(trigger.customer), trigger, judge, index)
             case EventFor():
                 self._numbers.clear()
-                return trigger.customer, self._event(self._customer(trigger.customer), trigger, decider)
+                return trigger.customer, self._event(self._customer(trigger.customer), trigger, judge, index)
             case OutcomeOf():
-                name = trigger.outcome.customer
-                take_outcome(self._customer(name), trigger.outcome)
-                return name, []
+                name = trigger.outcome.decider or trigger.outcome.customer
+                return name, _decided(judge.on_outcome(self._customer(name), trigger))
+            case _:
+                raise NotImplementedError(type(trigger).__name__)
 
     def _customer(self, name: str) -> Customer:
         return self._customers.setdefault(name, Customer())
@@ -95,53 +98,35 @@ class Bucket:
         customer.pending[decision.id] = decision.at
         return [Decided(decision, folded=True)]
 
-    def _alarm(self, customer: Customer, found: AlarmFor, decider: Decider) -> list[Decided]:
+    def _alarm(self, customer: Customer, found: AlarmFor, judge: Judge, index: RuleIndex) -> list[Decided]:
         alarm = found.alarm
-        folded = customer.pending.pop(alarm.id, None) is not None
-        if not folded and is_decided(customer, alarm.episode, alarm.number):
-            return []
-        if alarm.transition == "raised" and not alarm.dry_run:
-            for aggregate in decider.rules.aggregates(f"alarm:{alarm.rule}"):
-                value = None if aggregate.field is None else profile.field_of_alarm(alarm, aggregate.field)
-                profile.take_in(customer.cells, aggregate, alarm.at, value)
-        return [] if folded else [self._decide(customer, causes.of_alarm(found), decider)]
+        if alarm.id in customer.pending or not is_decided(customer, alarm.episode, alarm.number):
+            count_alarm(customer, found, index)
+        return _decided(judge.on_alarm(customer, found))
 
-    def _event(self, customer: Customer, found: EventFor, decider: Decider) -> list[Decided]:
-        event = found.event
-        trigger = causes.event_trigger(event.source, event.id)
-        if trigger in customer.events:
+    def _event(self, customer: Customer, found: EventFor, judge: Judge, index: RuleIndex) -> list[Decided]:
+        if customer.has_seen(event_trigger(found.event.source, found.event.id)):
             return []
-        customer.events[trigger] = found.at
-        customer.at = max(customer.at, found.at)
-        if found.counts:
-            for aggregate in decider.rules.aggregates(f"event:{event.type}"):
-                value = None if aggregate.field is None else profile.field_of_event(event, aggregate.field)
-                profile.take_in(customer.cells, aggregate, found.at, value)
-        decided: list[Decided] = []
-        for name in found.rules:
-            rule = decider.rules.rule(name)
-            cause = causes.of_event(found, self._tenant, rule, name, decider.rules.rule_set.number)
-            if customer.pending.pop(cause.decision, None) is None:
-                decided.append(self._decide(customer, cause, decider))
-        return decided
-
-    def _decide(self, customer: Customer, cause: Cause, decider: Decider) -> Decided:
-        decision = decider.decide(customer, cause)
-        apply(customer, decision)
-        return Decided(decision)
+        count_event(customer, found, index)
+        return _decided(judge.on_event(customer, found))
 
     def _profile(self, name: str, index: RuleIndex) -> Profile:
         """What is known of a customer now."""
         customer = self._customers[name]
         values: dict[str, Value] = {
-            a.name: profile.value_of(customer.cells, a) for a in index.rule_set.profile
+            a.name: profile.value_over([p.cells for p in customer.parts.values()], a)
+            for a in index.rule_set.profile
         }
         counts: dict[str, int] = {}
-        for item in customer.items.values():
+        for _, item in customer.items():
             if not item.dry_run:
                 key = f"{item.kind}:{item.about}"
                 counts[key] = counts.get(key, 0) + 1
         return Profile(customer=name, number=customer.number, at=customer.at, values=values, open=counts)
+
+
+def _decided(judged: Sequence[Judged]) -> list[Decided]:
+    return [Decided(each) for each in judged if isinstance(each, Decision)]
 
 
 def saved(customers: _State) -> bytes:

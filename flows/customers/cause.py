@@ -29,6 +29,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     name: str
     customer: str
+    part: str
     roles: Mapping[str, str]
     at: int
     moment: Transition
@@ -65,6 +66,7 @@ def of_alarm(found: AlarmFor) -> Cause:
         subject=f"device:{alarm.device}",
         name=alarm.device,
         customer=found.customer,
+        part=found.part,
         roles=found.roles,
         at=alarm.at,
         moment=alarm.transition,
@@ -107,6 +109,7 @@ def of_event(found: EventFor, tenant: str, rule: Rule | None, name: str, number:
         subject=event.subject,
         name=handle,
         customer=found.customer,
+        part=found.part,
         roles=found.roles,
         at=found.at,
         moment="raised",

@@ -85,7 +85,8 @@ class _Deciding:
                 return (), "this episode did nothing that could be followed up"
         if cause.transition == "lapsed" and (rule is None or cause.reason == "rule removed"):
             return self._undos(), None
-        entries = () if rule is None else tuple(rule.do.get(cause.moment, ()))
+        found = () if rule is None else rule.do.get(cause.moment, ())
+        entries = tuple(entry for entry in found if isinstance(entry, ActionEntry))
         return entries, None if entries else f"the rule asks for nothing when {cause.moment}"
 
     def _undos(self) -> tuple[ActionEntry, ...]:
@@ -99,13 +100,13 @@ class _Deciding:
         """Whether any transition of this episode did something."""
         if self._cause.episode is None:
             return False
-        kept = self._customer.episodes.get(episode_key(self._cause.episode, dry_run=self._dry))
+        kept = self._customer.episode(episode_key(self._cause.episode, dry_run=self._dry))
         return kept is not None and kept.acted
 
     def _opened(self) -> dict[str, tuple[str, ...]]:
         """What this cause may close, by what it is about: its own episode's, for an event any of the customer's."""
         found: dict[str, tuple[str, ...]] = {}
-        for action, item in self._customer.items.items():
+        for action, item in self._customer.items():
             own = self._cause.episode is None or item.episode == self._cause.episode
             if own and item.kind == "case" and item.dry_run == self._dry:
                 found[item.about] = (*found.get(item.about, ()), action)
@@ -127,8 +128,7 @@ class _Deciding:
             if not result:
                 return "guard" if result is False else "guard: unknown"
         for counted, at_most, text in self._limits(rule):
-            kept = self._customer.limits.get(counted.key)
-            times = [] if kept is None else kept.times
+            times = self._customer.times(counted.key)
             allowed = limits.allows(times, self._cause.at, at_most, counted.every)
             seen: dict[str, Value] = {
                 "counted": limits.within(times, self._cause.at, counted.every),
@@ -196,9 +196,8 @@ class _Deciding:
             return found
 
         def last_action(kind: Value = None, about: Value = None) -> Value:
-            key = str(kind) if about is None else f"{kind}|{about}"
-            times = list(self._customer.last.values()) if kind is None else [self._customer.last.get(key)]
-            latest = max((t for t in times if t is not None), default=None)
+            key = None if kind is None else str(kind) if about is None else f"{kind}|{about}"
+            latest = self._customer.last(key)
             found = None if latest is None else (self._cause.at - latest) / 1000
             seen[_called("last_action", kind, about)] = found
             return found
@@ -221,7 +220,9 @@ class _Deciding:
             return self._cause.values.get(name)
         short = name.removeprefix("profile.")
         declared = next((a for a in self._decider.rules.rule_set.profile if a.name == short), None)
-        return None if declared is None else profile.value_of(self._customer.cells, declared)
+        if declared is None:
+            return None
+        return profile.value_over([part.cells for part in self._customer.parts.values()], declared)
 
     def _zone(self) -> Value:
         """The zone of the customer, by the value `time_zone` of the profile."""
@@ -241,6 +242,7 @@ class _Deciding:
         counted = [c for c, _, _ in self._limits(rule)] if rule is not None and did else []
         going = [p.action for p in planned if p.status in ("published", "dry_run")]
         change = Change(
+            part=cause.part,
             number=cause.number,
             acted=did,
             dry_run=self._dry,

@@ -93,7 +93,7 @@ class Decoding:
         return self._each(messages, self._one_identity)
 
     def outcomes(self, messages: list[Message]) -> list[Item]:
-        """For the bucket of the customer whom the action was for."""
+        """For the bucket of the customer who decided on the action."""
         return self._each(messages, self._one_outcome)
 
     def published(self, messages: list[Message]) -> list[Item]:
@@ -156,7 +156,7 @@ class Decoding:
 
     def _one_outcome(self, message: Message) -> list[Item]:
         outcome = self._outcome.decode(message.value or b"").data
-        return [(self._keys.of_customer(outcome.customer), OutcomeOf(outcome))]
+        return [(self._keys.of_customer(outcome.decider or outcome.customer), OutcomeOf(outcome))]
 
     def _one_published(self, message: Message) -> list[Item]:
         decision = self._decision.decode(message.value or b"")

@@ -129,6 +129,7 @@ def _action(entry: ActionEntry, ground: Ground) -> Action:
     """The action whole, also when it does not go out: a decision tells what would have been done."""
     cause = ground.cause
     purpose = None if entry.purpose is None else ground.purposes.get(entry.purpose)
+    customer = _customer(entry, ground) or cause.customer
     parameters = {name: _filled(value, cause.values) for name, value in entry.parameters.items()}
     attached = entry.parameters.get("attach")
     return Action(
@@ -138,8 +139,9 @@ def _action(entry: ActionEntry, ground: Ground) -> Action:
         lane=_DEFAULT_LANE if purpose is None else purpose.lane,
         purpose=entry.purpose,
         tenant=ground.tenant,
-        customer=_customer(entry, ground) or cause.customer,
+        customer=customer,
         to=entry.to,
+        decider="" if customer == cause.customer else cause.customer,
         rule=ground.rule,
         rule_set=ground.rule_set,
         decision=cause.decision,

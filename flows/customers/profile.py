@@ -5,7 +5,7 @@ What comes in another order gives the same values: `last` and `first` go by even
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from flows.rules.model import Aggregate
@@ -77,6 +77,22 @@ def value_of(cells: Mapping[str, Cell], aggregate: Aggregate) -> Value:
     if aggregate.take in ("last", "first"):
         return cell[1]
     return _number(cell[0]) / _number(cell[1]) if aggregate.take == "mean" else cell[0]
+
+
+def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate) -> Value:
+    """What the profile says of all parts of a customer together."""
+    key = cell_key(aggregate)
+    found = [cells[key] for cells in parts if key in cells]
+    if len(found) <= 1:
+        return value_of({key: found[0]} if found else {}, aggregate)
+    take = aggregate.take
+    if take in ("last", "first"):
+        newest = max if take == "last" else min
+        return newest(found, key=lambda cell: (_number(cell[0]), str(cell[1])))[1]
+    if take in ("min", "max"):
+        return (min if take == "min" else max)(_number(cell[0]) for cell in found)
+    summed: Cell = [sum(_number(cell[i]) for cell in found) for i in range(len(found[0]))]
+    return value_of({key: summed}, aggregate)
 
 
 def cell_of(aggregate: Aggregate, at: int, value: Value) -> Cell:

@@ -1,25 +1,31 @@
-"""What reaches a customer's bucket: an alarm or an event whose customer is known, with the roles of that moment."""
+"""What reaches a customer's bucket: alarms and events whose customer is known, outcomes, answers, news of identity.
+
+`part` names the part of the customer's state that a trigger belongs to: `label|customer|link`, where the label is what
+tied the trigger to the customer and the link the number of the identity entry that says so.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from flows.schema import Alarm, Decision, Event, Outcome
+from flows.schema import Alarm, Answer, Decision, Event, Handoff, Outcome
+from flows.schema_people import Person
 
 
-class AlarmFor(msgspec.Struct, frozen=True, kw_only=True):
+class AlarmFor(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
     """An alarm and its customer; `roles` are who was what to the device at the alarm's time, by role."""
 
     alarm: Alarm
     customer: str
     roles: dict[str, str] = {}
+    part: str = ""
 
 
-class EventFor(msgspec.Struct, frozen=True, kw_only=True):
+class EventFor(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
     """An event and one customer it concerns.
 
     `at` is its time in ms, `rules` those that this customer decides, `counts` whether it goes into the customer's
-    profile.
+    profile (and moves sequences, follow-ups and suppressions on).
     """
 
     event: Event
@@ -28,6 +34,32 @@ class EventFor(msgspec.Struct, frozen=True, kw_only=True):
     roles: dict[str, str] = {}
     rules: tuple[str, ...] = ()
     counts: bool = True
+    part: str = ""
+
+
+class OutcomeOf(msgspec.Struct, frozen=True, tag="outcome"):
+    """What became of an action of this customer."""
+
+    outcome: Outcome
+
+
+class AnswerOf(msgspec.Struct, frozen=True, tag="answer"):
+    """What another system said to a question of this customer's."""
+
+    answer: Answer
+
+
+class RoleEnded(msgspec.Struct, frozen=True, kw_only=True, tag="role_ended"):
+    """A customer is no longer what he was to a thing, from `at` (ms) on."""
+
+    customer: str
+    thing: str
+    role: str
+    at: int
+
+
+Stashed = AlarmFor | EventFor | OutcomeOf | AnswerOf | RoleEnded
+"""What waits for a handoff, or goes on in one."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -36,10 +68,56 @@ class Published(msgspec.Struct, frozen=True):
     decision: Decision
 
 
-class OutcomeOf(msgspec.Struct, frozen=True):
-    """What became of an action of this customer."""
+class PersonOf(msgspec.Struct, frozen=True, kw_only=True):
+    """What source systems say of a customer; of two the greater number counts."""
 
-    outcome: Outcome
+    customer: str
+    person: Person
+    number: int
 
 
-Trigger = AlarmFor | EventFor | Published | OutcomeOf
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """The source is to hand a label's parts to the target; an empty label is everything."""
+
+    source: str
+    target: str
+    label: str
+    number: int
+
+
+class Expect(msgspec.Struct, frozen=True, kw_only=True):
+    """The target is to wait for a handoff that the source was asked for."""
+
+    source: str
+    target: str
+    label: str
+    number: int
+
+
+class Erase(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer is to be forgotten."""
+
+    customer: str
+    number: int
+
+
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A published handoff, for the bucket of `customer`: its target, or, at a start, its source as well."""
+
+    handoff: Handoff
+    customer: str
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """All that happened before `now` (ms) has been handled everywhere: what is due by then may be decided."""
+
+    now: int
+
+
+class RulesChanged(msgspec.Struct, frozen=True):
+    """Another rule set, of this number, has come into force."""
+
+    number: int
+
+
+Trigger = Stashed | Published | PersonOf | HandOver | Expect | Erase | HandedOver | Tick | RulesChanged

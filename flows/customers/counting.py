@@ -1,0 +1,37 @@
+"""What an alarm or event adds to the profile, in the part it came by."""
+
+from __future__ import annotations
+
+from flows.customers import profile
+from flows.customers.cause import event_trigger
+from flows.customers.rule_index import RuleIndex
+from flows.customers.state import Customer
+from flows.customers.triggers import AlarmFor, EventFor
+
+
+def count_alarm(customer: Customer, found: AlarmFor, index: RuleIndex) -> None:
+    """A raise goes into the aggregates over alarms of its rule."""
+    alarm = found.alarm
+    aggregates = index.aggregates(f"alarm:{alarm.rule}")
+    if alarm.transition != "raised" or alarm.dry_run or not aggregates:
+        return
+    part = customer.part(found.part)
+    part.number += 1
+    for aggregate in aggregates:
+        value = None if aggregate.field is None else profile.field_of_alarm(alarm, aggregate.field)
+        profile.take_in(part.cells, aggregate, alarm.at, value)
+
+
+def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
+    """An event is noted as seen, and goes into the aggregates over its type."""
+    event = found.event
+    part = customer.part(found.part)
+    part.number += 1
+    part.at = max(part.at, found.at)
+    part.events[event_trigger(event.source, event.id)] = found.at
+    customer.at = max(customer.at, found.at)
+    if not found.counts:
+        return
+    for aggregate in index.aggregates(f"event:{event.type}"):
+        value = None if aggregate.field is None else profile.field_of_event(event, aggregate.field)
+        profile.take_in(part.cells, aggregate, found.at, value)
