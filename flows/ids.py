@@ -38,6 +38,11 @@ def action_id(decision: str, name: str) -> str:
     return _digest("action", decision, name)
 
 
+def audit_id(tenant: str, who: str, command: str, what: str, at: int) -> str:
+    """The id of an audited command: who said what when (ms)."""
+    return _digest("audit", tenant, who, command, what, at)
+
+
 def token(kind: str, value: str, key: bytes) -> str:
     """`kind:` and the HMAC-SHA256 (RFC 2104) of a normalised identifier, so that no flow ever holds the value."""
     mac = hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
