@@ -430,3 +430,14 @@ class FileUnwritable(WrongInput):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path} cannot be written: {reason}. Name another file, or make room for this one.")
+
+
+class IdentityUnreachable(Unreachable):
+    """The database of the identity service does not answer."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        said = " ".join(reason.split())
+        super().__init__(
+            f"The identity database {url} cannot be used ({said}). Check that it runs, its rights and free space, or "
+            "name another one as `identity.database` in telltale.toml."
+        )
