@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import (
+    actions,
     backtest,
     check,
     dead_letters,
@@ -16,6 +17,7 @@ from flows.cli import (
     run,
     schema,
     settings,
+    silence,
     simulate,
     streams,
     topics,
@@ -70,6 +72,8 @@ app.command(
     )
 )(simulate.simulate)
 app.command(short_help="Tell why something was done, or was not.", epilog=why.EXAMPLE)(why.why)
+app.add_typer(silence.app, name="silence")
+app.add_typer(actions.app, name="actions")
 app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
 app.add_typer(streams.app, name="streams")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import rules_publish, rules_show, rules_test
+from flows.cli import rules_publish, rules_report, rules_show, rules_test
 from flows.cli.options import Config, Output, Rows, bus_of, example, names_of
 from flows.cli.rule_folder import Folder, settings_with
 from flows.cli.show import counted, rows
@@ -35,6 +35,7 @@ app.command(epilog=rules_show.EXAMPLE)(rules_show.show)
 
 
 app.command(epilog=rules_publish.EXAMPLE)(rules_publish.publish)
+app.command(epilog=rules_report.EXAMPLE)(rules_report.report)
 
 
 @app.command("list", epilog=example("telltale rules list", "telltale rules list --published -o json"))
