@@ -81,6 +81,7 @@ __all__ = [
     "load_streams",
     "read_declarations",
     "read_streams",
+    "read_zone",
 ]
 DASHED_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}\Z")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
@@ -159,7 +160,7 @@ def _stream(name: str, at: Located, mistakes: Mistakes) -> Stream:
         attributes=read_fields(fields.get("attributes"), mistakes, PLAIN),
         things=fields.text("things", "things"),
         device=_device(fields),
-        zone=_zone(fields, unit),
+        zone=read_zone(fields, unit),
         shape=shape,
         metric=metric,
         value=value,
@@ -183,8 +184,8 @@ def _device(fields: Fields) -> str:
     return device
 
 
-def _zone(fields: Fields, unit: TimeUnit) -> str:
-    """The zone of times that name none."""
+def read_zone(fields: Fields, unit: TimeUnit) -> str:
+    """The IANA zone of times that name none, empty if there is none or it is none."""
     zone = fields.text("zone")
     if zone and unit != "rfc3339":
         message = f"times in {unit} need no zone: they count from 1970 in UTC"

@@ -6,7 +6,6 @@ are left as they came.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -14,21 +13,19 @@ import msgspec
 
 from flows import ids
 from flows.customers.declared import EventRefused, SentEvent, as_declared
-from flows.customers.identity_view import is_thing
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn
 from flows.customers.triggers import OutcomeOf, Published
 from flows.engine.messages import Item
 from flows.engine.sink import Outgoing
 from flows.engine.spread import key_names
 from flows.schema import Alarm, DeadLetter, Decision, Event, Identity, Outcome
+from flows.sources.identifiers import IdentifierRefused, is_token, private
 from flows.streams import EventType
 from flows.topics.port import Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
-_MAX_HANDLE = 512
-_TOKEN = re.compile(r"[a-z_]+:[0-9a-f]{32}")
 
 
 class _OutcomeEvent(msgspec.Struct, frozen=True):
@@ -107,7 +104,11 @@ class Decoding:
             try:
                 items += one(message)
             except _UNREADABLE as error:
-                reason = error.reason if isinstance(error, EventRefused) else type(error).__name__
+                reason = (
+                    error.reason
+                    if isinstance(error, EventRefused | IdentifierRefused)
+                    else type(error).__name__
+                )
                 items.append(self._dead(message, reason, str(error)))
         return items
 
@@ -139,7 +140,7 @@ class Decoding:
 
     def event(self, event: Event) -> Item:
         """An event from a step, which may have named another subject: one that is personal becomes its token."""
-        if not _TOKEN.fullmatch(event.subject):
+        if not is_token(event.subject):
             event = msgspec.structs.replace(event, subject=private(event.subject, self._tenant_key))
         return self._event_item(event)
 
@@ -172,27 +173,3 @@ def time_of(text: str) -> int:
     if found.tzinfo is None:
         raise ValueError(f"the time {text[:64]!r} has no offset to UTC")
     return (found - _EPOCH) // _MILLISECOND
-
-
-def private(subject: str, key: bytes) -> str:
-    """A subject without what is personal: things and customers as they are, any other identifier as its token.
-
-    Raises ValueError for what is no handle of the form kind:value.
-    """
-    kind, _, value = subject.partition(":")
-    if not kind or not value or len(subject) > _MAX_HANDLE:
-        raise ValueError("the subject is no handle of the form kind:value of at most 512 characters")
-    if kind == "customer" or is_thing(subject):
-        return subject
-    return ids.token(kind, normalised(kind, value), key)
-
-
-def normalised(kind: str, value: str) -> str:
-    """The one spelling of an identifier: e-mail without case, phone as digits and a leading plus."""
-    value = value.strip()
-    if kind == "email":
-        return value.casefold()
-    if kind == "phone":
-        digits = "".join(c for c in value if c.isascii() and c.isdigit())
-        return f"+{digits}" if value.startswith("+") else digits
-    return value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from flows.schema import Identity
+from flows.sources.identifiers import is_thing
 
-THINGS = frozenset({"device", "order", "shipment", "account", "household"})
 _CHAIN = 32
 
 
@@ -15,11 +15,6 @@ class Found(msgspec.Struct, frozen=True):
 
     customer: str | None
     roles: dict[str, str]
-
-
-def is_thing(subject: str) -> bool:
-    """Whether a handle names a thing, which has roles, and no person."""
-    return subject.partition(":")[0] in THINGS
 
 
 class IdentityView:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import datetime
 from typing import Any, cast
 
 import msgspec
 
-from flows.streams import EXPECTED, MS_PER_UNIT, Field, Stream, value_at
-from flows.zones import zone_named
+from flows.moments import NoMoment, moment
+from flows.streams import EXPECTED, Field, Stream, value_at
 
 MAX_DEVICE_BYTES = 255
 MAX_READINGS_PER_MESSAGE = 10_000
-_LATEST = 1 << 53
 _MOST_NUMBER = 1 << 63
 
 
@@ -81,38 +79,12 @@ def _finite(number: float) -> bool:
         return False
 
 
-def _moment(stream: Stream, found: object) -> int:
-    """The ms of an RFC 3339 text, in the stream's zone if it names none; an hour that comes twice is the first."""
-    if not isinstance(found, str):
-        raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text")
-    try:
-        moment = datetime.fromisoformat(found)
-        if moment.tzinfo is None and stream.zone:
-            moment = moment.replace(tzinfo=zone_named(stream.zone))
-        if moment.tzinfo is not None:
-            return round(moment.timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise _Refused("wrong_type", f"{stream.time} is not an RFC 3339 text") from error
-    raise _Refused("wrong_type", f"{stream.time} has no zone")
-
-
-def _time(stream: Stream, found: Any) -> int:
+def _time(stream: Stream, found: object) -> int:
     """Event time in ms."""
-    if stream.time_unit == "rfc3339":
-        at = _moment(stream, found)
-    elif isinstance(found, bool) or not isinstance(found, int | float) or not _finite(found):
-        raise _Refused("wrong_type", f"{stream.time} is not a number")
-    elif isinstance(found, int):
-        factor = MS_PER_UNIT[stream.time_unit]
-        at = found * int(factor) if factor >= 1 else found // round(1 / factor)
-    else:
-        # past the float's range it would be infinite, and has no floor
-        ms = min(found * MS_PER_UNIT[stream.time_unit], float(_LATEST))
-        # 1.001 s are 1000.9999999999999 ms: what rounding alone took from a whole one is given back
-        at = round(ms) if abs(ms - round(ms)) <= 2 * math.ulp(ms) else math.floor(ms)
-    if not 0 < at < _LATEST:
-        raise _Refused("wrong_type", f"{stream.time} is not a time that can be")
-    return at
+    try:
+        return moment(found, stream.time_unit, stream.zone)
+    except NoMoment as error:
+        raise _Refused("wrong_type", f"{stream.time} {error}") from error
 
 
 def _name(found: object) -> str | None:

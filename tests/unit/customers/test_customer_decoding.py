@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from flows import ids
-from flows.customers.decoding import Decoding, keys, normalised, private, time_of
+from flows.customers.decoding import Decoding, keys, time_of
 from flows.customers.resolve import AlarmIn, EventIn, IdentityIn
 from flows.customers.triggers import OutcomeOf
 from flows.engine.sink import Outgoing
 from flows.schema import CloudEvent, Identity, encode
+from flows.sources.identifiers import private
 from flows.streams import EventType, Field
 from flows.topics.port import Message
 from tests.unit.customers.world import T0, alarm, event, outcome
@@ -87,10 +88,14 @@ def test_personal_identifiers_are_tokens_behind_the_decoder_and_things_are_not()
     assert private("crm:17", KEY) != "crm:17"
 
 
-def test_a_phone_number_is_its_digits() -> None:
-    """However it is spelled."""
-    assert normalised("phone", "+49 (30) 123-45") == normalised("phone", "+493012345") == "+493012345"
-    assert normalised("phone", "030 1") == "0301"
+def test_an_identifier_that_is_none_of_its_kind_is_a_dead_letter_that_does_not_repeat_it() -> None:
+    """A number without a country is nobody's: the letter says so in a sentence that may go into a log."""
+    ((_, letter),) = decoding().events([message(encode(event("click", "phone:030 123456", 1)))])
+    assert isinstance(letter, Outgoing)
+    headers = dict(letter.headers)
+    assert headers["__connect.errors.exception.class.name"] == b"bad_identifier"
+    assert b"country" in headers["__connect.errors.exception.message"]
+    assert b"123456" not in headers["__connect.errors.exception.message"]
 
 
 def test_times_are_milliseconds_in_utc() -> None:
