@@ -27,7 +27,7 @@ _Purpose = Annotated[
 
 @app.command("list", epilog=example("telltale actions list", "telltale actions list --rule complaint"))
 def list_held(rule: _Rule = "", kind: _Kind = "", output: Rows = Output.table, config: Config = None) -> None:
-    """Show the actions that are held back and can still be released."""
+    """Show what is held back and can be released."""
     from flows.engine.clock import wall_clock
 
     settings = settings_of(config)
@@ -47,9 +47,9 @@ def pause(
     who: Who = None,
     config: Config = None,
 ) -> None:
-    """Hold back the actions that match: they are decided and recorded, and wait for `release`.
+    """Hold back the actions that match.
 
-    It holds within an epoch. What serves safety goes out all the same unless --force is given.
+    They are decided and recorded, and wait for `release`. It holds within an epoch. What serves safety goes out all the same unless --force is given.
     """
     from flows.engine.clock import wall_clock
 
@@ -98,7 +98,10 @@ def release(
     who: Who = None,
     config: Config = None,
 ) -> None:
-    """Send what is held back, as far as it is still worth doing; each goes out once, under its own id."""
+    """Send what is held back.
+
+    Each goes out once, under its own id, as far as it is still worth doing.
+    """
     from flows.audit import write_audit
     from flows.customers.outgoing import of_action
     from flows.engine.clock import wall_clock

@@ -39,9 +39,9 @@ def report(
     output: Rows = Output.table,
     config: Config = None,
 ) -> None:
-    """Show what each rule came to: raised, acted, delivered, resolved; held out, and refused by which check.
+    """Show what each rule came to.
 
-    A customer rule is raised by an event. What became of an action counts however late it was said.
+    That is how often it was raised, acted, was delivered and resolved, was held out, and refused by which check. A customer rule is raised by an event. What became of an action counts however late it was said.
     """
     from flows.engine.clock import wall_clock
 

@@ -41,9 +41,9 @@ def add(
     who: Who = None,
     config: Config = None,
 ) -> None:
-    """Refuse what matches, until it ends or is removed; each refusal is recorded.
+    """Refuse what matches, until it ends or is removed.
 
-    It holds within an epoch. What serves safety goes on unless --force is given.
+    Each refusal is recorded. It holds within an epoch. What serves safety goes on unless --force is given.
     """
     from flows.engine.clock import wall_clock
 
