@@ -49,7 +49,8 @@ def pause(
 ) -> None:
     """Hold back the actions that match.
 
-    They are decided and recorded, and wait for `release`. It holds within an epoch. What serves safety goes out all the same unless --force is given.
+    They are decided and recorded, and wait for `release`. It holds within an epoch. What
+    serves safety goes out all the same unless --force is given.
     """
     from flows.engine.clock import wall_clock
 

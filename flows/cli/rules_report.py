@@ -41,7 +41,8 @@ def report(
 ) -> None:
     """Show what each rule came to.
 
-    That is how often it was raised, acted, was delivered and resolved, was held out, and refused by which check. A customer rule is raised by an event. What became of an action counts however late it was said.
+    That is how often it was raised, acted, was delivered and resolved, was held out, and refused by which
+    check. A customer rule is raised by an event. What became of an action counts however late it was said.
     """
     from flows.engine.clock import wall_clock
 
