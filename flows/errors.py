@@ -441,3 +441,14 @@ class IdentityUnreachable(Unreachable):
             f"The identity database {url} cannot be used ({said}). Check that it runs, its rights and free space, or "
             "name another one as `identity.database` in telltale.toml."
         )
+
+
+class BaseMissing(WrongInput):
+    """What changed in a bucket of customers was saved, but not what it changed."""
+
+    def __init__(self, wanted: int, found: int) -> None:
+        super().__init__(
+            f"The saved changes of some customers belong to generation {wanted} of their base, and the recovery "
+            f"directory holds generation {found}. It is damaged: put back a whole copy of it, or remove it and start "
+            "from the topics."
+        )
