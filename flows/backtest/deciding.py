@@ -148,7 +148,7 @@ def _known(case: Case, rule_set: RuleSet) -> Customer:
     cells: dict[str, Cell] = {
         cell_key(a): cell_of(a, case.start - 1, given.profile[a.name])
         for a in rule_set.profile
-        if a.name in given.profile
+        if given.profile.get(a.name) is not None
     }
     items = {
         f"given-{i}": Item(kind, about, rule="", episode=None, status="open")

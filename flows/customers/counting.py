@@ -18,8 +18,7 @@ def count_alarm(customer: Customer, found: AlarmFor, index: RuleIndex) -> None:
     part = customer.part(found.part)
     part.number += 1
     for aggregate in aggregates:
-        value = None if aggregate.field is None else profile.field_of_alarm(alarm, aggregate.field)
-        profile.take_in(part.cells, aggregate, alarm.at, value)
+        profile.take_alarm(part.cells, aggregate, alarm)
 
 
 def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
@@ -33,5 +32,4 @@ def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
     if not found.counts:
         return
     for aggregate in index.aggregates(f"event:{event.type}"):
-        value = None if aggregate.field is None else profile.field_of_event(event, aggregate.field)
-        profile.take_in(part.cells, aggregate, found.at, value)
+        profile.take_event(part.cells, aggregate, found.at, event)

@@ -1,22 +1,30 @@
-"""The declared profile: running aggregates over a customer's events and alarms.
+"""The declared profile: running aggregates over a customer's events and alarms, and where they are kept.
 
-What comes in another order gives the same values: `last` and `first` go by event time, the rest do not care.
+What comes in another order, or through other parts, gives the same values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 
+from flows.customers import cells as kinds
+from flows.customers.cells import Cell
 from flows.rules.model import Aggregate
 from flows.schema import Alarm, Event, Value
 
-Cell = list[Value]
 
-
+@lru_cache(maxsize=4096)
 def cell_key(aggregate: Aggregate) -> str:
     """Where an aggregate is kept: one declared otherwise under the same name begins anew."""
-    return "|".join((aggregate.name, aggregate.take, aggregate.source, aggregate.field or ""))
+    matters: list[object] = [aggregate.name, aggregate.take, aggregate.source, aggregate.field or ""]
+    matters += [
+        value for value in (aggregate.half_life, aggregate.over, aggregate.closed_by) if value is not None
+    ]
+    if aggregate.take == "distinct":
+        matters.append(aggregate.most)
+    return "|".join(map(str, matters))
 
 
 def field_of_event(event: Event, field: str) -> Value:
@@ -35,73 +43,56 @@ def field_of_alarm(alarm: Alarm, field: str) -> Value:
     return facts[field] if field in facts else alarm.evidence.reading.get(field)
 
 
+def take_event(cells: dict[str, Cell], aggregate: Aggregate, at: int, event: Event) -> None:
+    """Take an event of event time `at` (ms) into an aggregate over it, or into a set of which it closes a value."""
+    value = None if aggregate.field is None else field_of_event(event, aggregate.field)
+    if aggregate.closed_by == event.type:
+        _join(cells, aggregate, kinds.closing(at, value))
+    else:
+        take_in(cells, aggregate, at, value)
+
+
+def take_alarm(cells: dict[str, Cell], aggregate: Aggregate, alarm: Alarm) -> None:
+    """Take an alarm into an aggregate over its rule."""
+    take_in(
+        cells,
+        aggregate,
+        alarm.at,
+        None if aggregate.field is None else field_of_alarm(alarm, aggregate.field),
+    )
+
+
 def take_in(cells: dict[str, Cell], aggregate: Aggregate, at: int, value: Value) -> None:
-    """Add one observation at event time `at` (ms); a missing or unfit value leaves all but `count` as it was."""
+    """Add one observation at event time `at` (ms); a missing or unfit value changes nothing but counts and times."""
+    _join(cells, aggregate, kinds.one(aggregate, at, value))
+
+
+def _join(cells: dict[str, Cell], aggregate: Aggregate, new: Cell | None) -> None:
+    if new is None:
+        return
     key = cell_key(aggregate)
-    if aggregate.take == "count":
-        cells[key] = [_number(cells.get(key, [0])[0]) + 1]
-    elif aggregate.take in ("last", "first"):
-        if value is not None:
-            _by_time(cells, key, at, value, newest=aggregate.take == "last")
-    elif isinstance(value, int | float):
-        _by_number(cells, key, aggregate.take, value)
-
-
-def _by_time(cells: dict[str, Cell], key: str, at: int, value: Value, *, newest: bool) -> None:
-    """Keep the value of the greatest or the least event time; of equal times the greater text wins."""
     old = cells.get(key)
-    mine = (at if newest else -at, str(value))
-    if old is None or mine > ((_number(old[0]) if newest else -_number(old[0])), str(old[1])):
-        cells[key] = [at, value]
+    found = new if old is None else kinds.joined(aggregate, (old, new))
+    if found is not None:
+        cells[key] = found
 
 
-def _by_number(cells: dict[str, Cell], key: str, take: str, value: float) -> None:
-    """Sums, extremes and means."""
-    old = cells.get(key)
-    match take:
-        case "sum":
-            cells[key] = [value if old is None else _number(old[0]) + value]
-        case "min":
-            cells[key] = [value if old is None else min(_number(old[0]), value)]
-        case "max":
-            cells[key] = [value if old is None else max(_number(old[0]), value)]
-        case _:
-            cells[key] = [value, 1] if old is None else [_number(old[0]) + value, _number(old[1]) + 1]
-
-
-def value_of(cells: Mapping[str, Cell], aggregate: Aggregate) -> Value:
-    """What the profile says now; a count or sum of nothing is 0, anything else of nothing is missing."""
-    cell = cells.get(cell_key(aggregate))
-    if cell is None:
-        return 0 if aggregate.take in ("count", "sum") else None
-    if aggregate.take in ("last", "first"):
-        return cell[1]
-    return _number(cell[0]) / _number(cell[1]) if aggregate.take == "mean" else cell[0]
-
-
-def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate) -> Value:
-    """What the profile says of all parts of a customer together."""
+def combined(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate) -> Cell | None:
+    """The cell of all parts of a customer together: what one customer would have kept; None of nothing."""
     key = cell_key(aggregate)
-    found = [cells[key] for cells in parts if key in cells]
-    if len(found) <= 1:
-        return value_of({key: found[0]} if found else {}, aggregate)
-    take = aggregate.take
-    if take in ("last", "first"):
-        newest = max if take == "last" else min
-        return newest(found, key=lambda cell: (_number(cell[0]), str(cell[1])))[1]
-    if take in ("min", "max"):
-        return (min if take == "min" else max)(_number(cell[0]) for cell in found)
-    summed: Cell = [sum(_number(cell[i]) for cell in found) for i in range(len(found[0]))]
-    return value_of({key: summed}, aggregate)
+    return kinds.joined(aggregate, [cells[key] for cells in parts if key in cells])
+
+
+def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate, now: int = 0) -> Value:
+    """What the profile says of all parts of a customer together at event time `now` (ms)."""
+    return kinds.value_of(combined(parts, aggregate), aggregate, now)
+
+
+def value_of(cells: Mapping[str, Cell], aggregate: Aggregate, now: int = 0) -> Value:
+    """What one part says at event time `now` (ms)."""
+    return value_over((cells,), aggregate, now)
 
 
 def cell_of(aggregate: Aggregate, at: int, value: Value) -> Cell:
     """The cell that makes the profile say `value`, as if it had been seen at event time `at` (ms)."""
-    if aggregate.take in ("last", "first"):
-        return [at, value]
-    return [value, 1] if aggregate.take == "mean" else [value]
-
-
-def _number(value: Value) -> float | int:
-    """A kept number."""
-    return value if isinstance(value, int | float) else 0
+    return kinds.saying(aggregate, at, value)

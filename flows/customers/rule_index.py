@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from flows.rules.model import Aggregate, Rule, RuleSet
+from flows.rules.model import EVERY_EVENT, MEASURED, Aggregate, Rule, RuleSet
 
 
 class RuleIndex:
@@ -20,6 +20,8 @@ class RuleIndex:
         self._by_source: dict[str, list[Aggregate]] = {}
         for aggregate in rule_set.profile:
             self._by_source.setdefault(aggregate.source, []).append(aggregate)
+            if aggregate.closed_by is not None:
+                self._by_source.setdefault(f"event:{aggregate.closed_by}", []).append(aggregate)
 
     def rule(self, name: str) -> Rule | None:
         """The rule of that name, unless it is unknown or disabled."""
@@ -30,8 +32,14 @@ class RuleIndex:
         return self._by_event.get(kind, [])
 
     def aggregates(self, source: str) -> list[Aggregate]:
-        """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`."""
-        return self._by_source.get(source, [])
+        """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`, or a set that such an event closes.
+
+        What is over any event is over all that somebody did: not over what our own devices measured.
+        """
+        found = self._by_source.get(source, [])
+        every = self._by_source.get(EVERY_EVENT, [])
+        own = not source.startswith("event:") or source.startswith(f"event:{MEASURED}")
+        return found if own or not every else [*found, *every]
 
 
 class CurrentRules(Protocol):

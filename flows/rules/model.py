@@ -24,6 +24,11 @@ Take = Literal[
     "count", "sum", "last", "first", "min", "max", "mean", "ewma", "slope", "distinct", "open_set", "since"
 ]
 
+MEASURED = "telltale.measured."
+"""Begins the type of the events in which shards tell of stream aggregates; their name follows."""
+EVERY_EVENT = "event:any"
+"""The source of an aggregate over every event of a customer."""
+
 
 class Worsening(msgspec.Struct, frozen=True, kw_only=True):
     """Theil–Sen slope of `field` over the last `over` readings of the run × their time span ≥ `rise`.
@@ -335,10 +340,10 @@ class NamedPlace(msgspec.Struct, frozen=True, kw_only=True):
 class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
     """A declared value of the profile: `take` of `field` over events (their data) or alarms (their facts).
 
-    `source` is `event:<type>` or `alarm:<rule>` (only `raised`); all but `count` and `since` need a `field`.
-    `half_life` (ms) is of an `ewma`, `over` (ms) the stretch of a `slope` (per day), `most` how many values an
-    `open_set` keeps and up to how many a `distinct` is exact. An `open_set` gains a value at its source and loses it
-    at `closed_by`.
+    `source` is `event:<type>`, `event:any` or `alarm:<rule>` (only `raised`); all but `count` and `since` need a
+    `field`. `half_life` (ms) is of an `ewma`, `over` (ms) the stretch of a `slope` (per day), `most` how many values
+    an `open_set` keeps and up to how many a `distinct` is exact. An `open_set` gains a value at its source and loses
+    it at `closed_by`.
     """
 
     name: str
