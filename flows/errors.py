@@ -452,3 +452,36 @@ class BaseMissing(WrongInput):
             f"directory holds generation {found}. It is damaged: put back a whole copy of it, or remove it and start "
             "from the topics."
         )
+
+
+class VaultKeyMissing(WrongInput):
+    """Personal values are to be kept, but there is no secret to seal them with, or it is too short to be one."""
+
+    def __init__(self, length: int, least: int) -> None:
+        what = "is empty" if not length else f"has {length} characters"
+        super().__init__(
+            f"`identity.vault_key` {what}, and what names people is kept sealed only. Make a secret of at least "
+            f"{least} characters, for example with `openssl rand -hex 32`, give it as TELLTALE_IDENTITY_VAULT_KEY, "
+            "and keep it safe: without it nothing that was sealed can be read again."
+        )
+
+
+class VaultKeyWrong(WrongInput):
+    """The keys of customers were sealed with another secret."""
+
+    def __init__(self, customer: str) -> None:
+        self.customer = customer
+        super().__init__(
+            f"The key of {customer} does not open: the vault was sealed with another `identity.vault_key`. Set "
+            "TELLTALE_IDENTITY_VAULT_KEY to the one that it was made with."
+        )
+
+
+class VaultUnreadable(WrongInput):
+    """Something sealed was changed, or stands where it does not belong."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"What the vault keeps of {place} does not open: it was changed, or put there from elsewhere. Restore "
+            "the identity database from a copy."
+        )
