@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +27,8 @@ Take = Literal[
 
 MEASURED = "telltale.measured."
 """Begins the type of the events in which shards tell of stream aggregates; their name follows."""
+POSITION = "position"
+"""The name under which shards tell where a device is."""
 EVERY_EVENT = "event:any"
 """The source of an aggregate over every event of a customer."""
 
@@ -318,7 +321,7 @@ class LookUpSource(msgspec.Struct, frozen=True, kw_only=True):
 class StreamAggregate(msgspec.Struct, frozen=True, kw_only=True):
     """What a device's shard tells of a field once `every` ms: the measures to `keep`.
 
-    They are read as `profile.<name>.<measure>`.
+    They are read as `profile.<name>.<measure>`; a slope is per hour, as that of a window.
     """
 
     name: str
@@ -326,6 +329,13 @@ class StreamAggregate(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     every: int
     keep: tuple[Measure, ...]
+
+
+class StreamPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose devices' last position is told at most once `every` ms, as `profile.latitude` and `profile.longitude`."""
+
+    stream: str
+    every: int
 
 
 class NamedPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -376,7 +386,23 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     look_ups: dict[str, LookUpSource] = {}
     measured: tuple[StreamAggregate, ...] = ()
     places: tuple[NamedPlace, ...] = ()
+    position: StreamPosition | None = None
+
+    def kept(self) -> tuple[Aggregate, ...]:
+        """All that is kept of a customer: the declared values, and the last of what shards tell."""
+        return (*self.profile, *_last_measures(self.measured, located=self.position is not None))
 
     def for_stream(self, stream: str) -> tuple[Rule, ...]:
         """The rules, not disabled, that watch a stream, by name."""
         return tuple(r for r in self.rules if r.stream == stream and r.mode != "disabled")
+
+
+@lru_cache(maxsize=16)
+def _last_measures(measured: tuple[StreamAggregate, ...], *, located: bool) -> tuple[Aggregate, ...]:
+    """The last of each measure that shards tell, as values over the events in which they do."""
+    told = [(each.name, measure, f"{each.name}.{measure}") for each in measured for measure in each.keep]
+    told += [(POSITION, field, field) for field in ("latitude", "longitude") if located]
+    return tuple(
+        Aggregate(name=name, source=f"event:{MEASURED}{of}", take="last", field=field)
+        for of, field, name in told
+    )
