@@ -14,7 +14,7 @@ from flows.expressions import Expression, parse
 from flows.hints import did_you_mean
 
 DAY = 86_400_000
-LATER = "comes in a later version"
+LATER = "is not available in this version"
 
 
 class Fields:

@@ -20,6 +20,7 @@ class Kind(Enum):
     streams = "streams"
     purposes = "purposes"
     profile = "profile"
+    look_ups = "look_ups"
     topics = "topics"
 
 

@@ -1,53 +1,59 @@
-"""Reading `do:` and `limits:`, what a rule may do and how often."""
+"""Reading `do:`, what a rule may do: lists of actions and choices, and what follows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast, get_args
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from flows.documents import Located, Mistakes
 from flows.fields import DAY, Fields, did_you_mean, read_items
-from flows.rules.conditions import Names, read_condition
-from flows.rules.model import ActionEntry, ActionKind, Limit, Purpose
-from flows.rules.templates import read_template
-from flows.schema import Transition
-from flows.stream_files import DASHED_NAME, NAME
-
-MAX_ACTIONS = 16
-TRANSITIONS: tuple[Transition, ...] = get_args(Transition)
-KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
-LATER = (
-    *("choose", "then", "suppress", "set_stage", "look_up", "offer_appointment", "start_process"),
-    *("reserve", "unless"),
+from flows.rules.action_kinds import (
+    BESIDE,
+    FIELDS,
+    FREE,
+    KINDS,
+    MAX_ACTIONS,
+    MAX_IN_ALL,
+    MAX_NESTED,
+    NEEDED,
+    OWN,
+    TO_A_ROLE,
+    TRANSITIONS,
 )
-_BESIDE = ("if", "name", "valid_for")
-_COMMON = ("to", "purpose", "about", "attach", "note")
-NEEDED: dict[ActionKind, tuple[str, ...]] = {
-    "open_case": ("about",),
-    "close_case": ("about",),
-    "notify": ("purpose", "template"),
-    "task": ("queue", "subject"),
-}
-FIELDS: dict[ActionKind, tuple[str, ...]] = {
-    "open_case": (*_COMMON, "queue", "subject"),
-    "close_case": (*_COMMON,),
-    "notify": (*_COMMON, "template", "subject", "text"),
-    "task": (*_COMMON, "queue", "subject"),
-}
-_OWN = ("to", "purpose", "about")
+from flows.rules.asking import Asking
+from flows.rules.choices import read_choose
+from flows.rules.follow_ups import read_follow_ups
+from flows.rules.model import ActionEntry, ActionKind, Choose, Entry, Purpose
+from flows.rules.parameters import read_parameters
+from flows.rules.stages import read_stage
+from flows.rules.suppressions import read_suppress
+from flows.stream_files import DASHED_NAME, NAME
+from flows.streams import EventType
+
+_APART = "Give each a `name:` of its own beside it."
+_SLOT = "slot"
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What the actions of one rule may refer to: its name and role, purposes, names and attachments."""
+    """What the actions of one rule may refer to: its name and role, purposes, events."""
 
     rule: str
     customer: str
     purposes: Mapping[str, Purpose]
-    names: Names
-    holes: Mapping[str, Any]
+    events: Mapping[str, EventType]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a list stands: what may be read and attached there, and how deep it is nested."""
+
+    asking: Asking
     attachments: tuple[str, ...]
+    depth: int = 0
+
+    def below(self, asking: Asking, attachments: tuple[str, ...]) -> Place:
+        """A list inside this one."""
+        return Place(asking, attachments, self.depth + 1)
 
 
 class ActionReader:
@@ -56,87 +62,103 @@ class ActionReader:
     def __init__(self, setting: Setting, mistakes: Mistakes) -> None:
         self.setting = setting
         self.mistakes = mistakes
-        self.asked: set[str] = set()
+        self._count = 0
 
-    def by_transition(self, at: Located) -> dict[str, tuple[ActionEntry, ...]]:
+    def by_transition(self, at: Located, place: Place) -> dict[str, tuple[Entry, ...]]:
         """The lists of a rule on devices, each under the transition that calls for it."""
-        fields = Fields(at, self.mistakes, TRANSITIONS, LATER)
-        return {transition: self.entries(below) for transition, below in fields.entries.items()}
+        fields = Fields(at, self.mistakes, TRANSITIONS)
+        return {transition: self.entries(below, place) for transition, below in fields.entries.items()}
 
-    def entries(self, at: Located) -> tuple[ActionEntry, ...]:
+    def entries(self, at: Located, place: Place) -> tuple[Entry, ...]:
         """One list; two actions of one kind in it must be named, because their ids hang on their names."""
-        found: list[ActionEntry] = []
-        unnamed: list[str] = []
+        if place.depth > MAX_NESTED:
+            message = f"`choose` and `then` are nested deeper than {MAX_NESTED}"
+            self.mistakes.add(at, message, "Make a rule of its own of what lies deeper.")
+            return ()
+        found: list[Entry] = []
         for item in read_items(at, self.mistakes, MAX_ACTIONS):
-            entry = self.entry(item)
+            entry = self.entry(item, place)
             if entry is None:
                 continue
-            named = isinstance(item.value, dict) and "name" in item.value
-            if not named and entry.kind in [other.kind for other in found]:
-                message = f"there are two actions of the kind {entry.kind!r} here"
-                self.mistakes.add(item, message, "Give each a `name:` of its own beside it.")
-            elif named and entry.kind in unnamed:
-                message = f"another action of the kind {entry.kind!r} here has no name"
-                self.mistakes.add(item, message, "Give each a `name:` of its own beside it.")
-            elif entry.name in [other.name for other in found]:
-                self.mistakes.add(item, f"the name {entry.name!r} is taken", "Give each action its own.")
-            if not named:
-                unnamed.append(entry.kind)
+            clash = _clash(entry, found)
+            if clash is not None:
+                self.mistakes.add(item, *clash)
             found.append(entry)
         return tuple(found)
 
-    def entry(self, at: Located) -> ActionEntry | None:
-        """`{notify: {…}, if: …, name: …, valid_for: …}`."""
+    def entry(self, at: Located, place: Place) -> Entry | None:
+        """`{notify: {…}, if: …, name: …, valid_for: …, then: […]}` or `{choose: […]}`."""
         before = len(self.mistakes.found)
-        fields = Fields(at, self.mistakes, (*KINDS, *_BESIDE), LATER)
+        fields = Fields(at, self.mistakes, (*KINDS, "choose", *BESIDE))
+        if "choose" in fields.entries:
+            return self.choose(fields, place)
         kinds: list[ActionKind] = [kind for kind in KINDS if kind in fields.entries]
         if len(kinds) != 1:
             if len(self.mistakes.found) == before:
                 message = "one action is needed here" if not kinds else "two actions stand in one entry"
-                self.mistakes.add(at, message, f"Write one of {', '.join(KINDS)}, each with its own `- `.")
+                hint = f"Write one of {', '.join((*KINDS, 'choose'))}, each with its own `- `."
+                self.mistakes.add(at, message, hint)
             return None
-        kind = kinds[0]
-        condition = None
-        if fields.has("if"):
-            condition = read_condition(fields.entries["if"], self.setting.names, self.mistakes)
-            self.asked |= condition.names if condition is not None else frozenset()
-        name = fields.text("name", kind)
-        if not DASHED_NAME.match(name):
-            fields.wrong("name", f"{name!r} cannot be a name", "Use small letters, digits, - and _.")
-        valid_for = fields.duration("valid_for", 1000, 366 * DAY)
-        return self.action(kind, fields.entries[kind], name, condition, valid_for)
+        self._count += 1
+        if self._count == MAX_IN_ALL + 1:
+            self.mistakes.add(at, f"more than {MAX_IN_ALL} actions in one rule", "Split the rule in two.")
+        return self.action(kinds[0], fields, place)
 
-    def action(
-        self, kind: ActionKind, at: Located, name: str, condition: Any, valid_for: int | None
-    ) -> ActionEntry:
+    def choose(self, fields: Fields, place: Place) -> Choose:
+        """A choice, which stands alone in its entry."""
+        others = [name for name in fields.entries if name != "choose"]
+        if others:
+            hint = "Put it into each alternative, or into an entry of its own."
+            fields.wrong(others[0], f"{others[0]!r} cannot stand beside `choose`", hint)
+        below = place.below(place.asking, place.attachments)
+        return read_choose(fields.entries["choose"], place.asking, lambda at: self.entries(at, below))
+
+    def action(self, kind: ActionKind, beside: Fields, place: Place) -> ActionEntry:
+        """An action with what stands beside it."""
+        at = beside.entries[kind]
+        condition = place.asking.condition(beside, "if")
+        name = beside.text("name", kind)
+        if not DASHED_NAME.match(name):
+            beside.wrong("name", f"{name!r} cannot be a name", "Use small letters, digits, - and _.")
+        valid_for = beside.duration("valid_for", 1000, 366 * DAY)
+        then = ()
+        if beside.has("then"):
+            below = (*place.attachments, _SLOT) if kind == "offer_appointment" else place.attachments
+            then = read_follow_ups(
+                beside.entries["then"],
+                place.asking,
+                self.setting.events,
+                lambda do, asking: self.entries(do, place.below(asking, below)),
+            )
+        entry = self.of_kind(kind, at, name, place)
+        return msgspec.structs.replace(entry, condition=condition, valid_for=valid_for, then=then)
+
+    def of_kind(self, kind: ActionKind, at: Located, name: str, place: Place) -> ActionEntry:
         """The action itself."""
-        fields = Fields(at, self.mistakes, FIELDS[kind], LATER)
+        setting = self.setting
+        if kind == "suppress":
+            suppress = read_suppress(at, place.asking, setting.purposes, setting.events)
+            return ActionEntry(name=name, kind=kind, suppress=suppress)
+        if kind == "set_stage":
+            return ActionEntry(name=name, kind=kind, stage=read_stage(at, self.mistakes))
+        free = [str(key) for key in at.value] if kind in FREE and isinstance(at.value, dict) else []
+        fields = Fields(at, self.mistakes, (*FIELDS[kind], *free))
         fields.require(*NEEDED[kind])
-        given = {field: fields.text(field) for field in _OWN if fields.has(field)}
+        given = {field: fields.text(field) for field in OWN if fields.has(field)}
         for field in ("to", "about"):
             if given.get(field) and not NAME.match(given[field]):
                 fields.wrong(field, f"{given[field]!r} is not a name", "Use letters, digits and _.")
         if "purpose" in given:
             self.purpose(fields, given["purpose"])
-        parameters: dict[str, Any] = {}
-        for field, below in fields.entries.items():
-            if field == "attach":
-                parameters[field] = self.attachments(fields)
-            elif field not in _OWN:
-                parameters[field] = fields.text(field)
-                self.asked |= read_template(
-                    below, self.setting.holes, self.setting.names.open_prefixes, self.mistakes
-                )
-        to = given.get("to") or (self.setting.customer if kind == "notify" else None)
+        parameters, conditions = read_parameters(fields, place.asking, place.attachments)
         return ActionEntry(
             name=name,
             kind=kind,
-            to=to,
+            to=given.get("to") or (setting.customer if kind in TO_A_ROLE else None),
             purpose=given.get("purpose"),
             about=given.get("about"),
-            condition=condition,
-            valid_for=valid_for,
             parameters=parameters,
+            conditions=conditions,
         )
 
     def purpose(self, fields: Fields, name: str) -> None:
@@ -149,30 +171,29 @@ class ActionReader:
             message = f"the rule {self.setting.rule!r} may not use the purpose {name!r}"
             fields.wrong("purpose", message, f"Only {', '.join(purpose.rules)} may: add the rule there.")
 
-    def attachments(self, fields: Fields) -> list[str]:
-        """What goes along with the action."""
-        found = fields.texts("attach")
-        for name in found:
-            if name not in self.setting.attachments:
-                hint = did_you_mean(name, self.setting.attachments)
-                fields.wrong("attach", f"{name!r} cannot be attached here", hint)
-        return list(found)
+
+def _clash(entry: Entry, before: Iterable[Entry]) -> tuple[str, str] | None:
+    """What is wrong with the names of an entry beside those before it, and how to mend it.
+
+    Alternatives of one choice exclude each other; what follows later is a decision of its own.
+    """
+    earlier = list(_at_once(before))
+    for action in _at_once((entry,)):
+        same = [other for other in earlier if other.kind == action.kind]
+        if same and action.name == action.kind:
+            return f"there are two actions of the kind {action.kind!r} here", _APART
+        if any(other.name == other.kind for other in same):
+            return f"another action of the kind {action.kind!r} here has no name", _APART
+        if action.name in [other.name for other in earlier]:
+            return f"the name {action.name!r} is taken", "Give each action its own."
+    return None
 
 
-def read_limits(at: Located, mistakes: Mistakes) -> tuple[Limit, ...]:
-    """`[{per: rule, at_most: 10000, every: 1h}]`; one per rule is mandatory."""
-    found: list[Limit] = []
-    whole = True
-    for item in read_items(at, mistakes, MAX_ACTIONS):
-        fields = Fields(item, mistakes, ("per", "at_most", "every"))
-        complete = fields.require("per", "at_most", "every")
-        per = fields.one_of("per", ("device", "customer", "rule"), "rule" if complete else "")
-        at_most, every = fields.whole("at_most", 1, 1_000_000_000), fields.duration("every", 1000, 366 * DAY)
-        if not complete or at_most is None or every is None:
-            whole = False
-            continue
-        found.append(Limit(per=cast("Any", per), at_most=at_most, every=every))
-    if whole and all(limit.per != "rule" for limit in found):
-        hint = "Add e.g. `{per: rule, at_most: 10000, every: 1h}`."
-        mistakes.add(at, "a limit per rule is missing, so nothing bounds the rule", hint)
-    return tuple(found)
+def _at_once(entries: Iterable[Entry]) -> Iterable[ActionEntry]:
+    """The actions of a list that one decision may take, whatever it chooses."""
+    for entry in entries:
+        if isinstance(entry, Choose):
+            for alternative in entry.alternatives:
+                yield from _at_once(alternative.do)
+        else:
+            yield entry

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from flows.durations import parse_duration
-from flows.rules.actions import TRANSITIONS
+from flows.rules.action_kinds import TRANSITIONS
 from flows.rules.series import parse_series
 from flows.schema import OutcomeStatus, Transition, Value
 from flows.streams import Stream

@@ -30,6 +30,14 @@ from flows.streams import EventType, Field, Stream
 
 # What a node answers: a number, a truth, a text, one of an enum's values, or what cannot be known before.
 Kind = str | tuple[str, ...]
+PROFILE_KINDS: dict[str, Kind] = {
+    "profile.stage": "text",
+    "profile.time_zone": "text",
+    "profile.place": "text",
+    "profile.latitude": "number",
+    "profile.longitude": "number",
+}
+"""What is known of a customer without a declaration, if it is known at all."""
 _PLAIN: dict[str, Kind] = {"float": "number", "int": "number", "bool": "truth", "text": "text"}
 
 
@@ -38,7 +46,7 @@ class Names(msgspec.Struct, frozen=True):
 
     `kinds` are the known names, `open_prefixes` begin names that are known only when they come (`event.`);
     `functions` are those it may call, and `where` is how the hint calls the place. Of `alone`, the measurements of a
-    narrow stream, it may read one.
+    narrow stream, it may read one. On `columns` no texts are compared.
     """
 
     kinds: Mapping[str, Kind]
@@ -46,6 +54,7 @@ class Names(msgspec.Struct, frozen=True):
     where: str
     open_prefixes: tuple[str, ...] = ()
     alone: frozenset[str] = frozenset()
+    columns: bool = False
 
     def knows(self, name: str) -> bool:
         """Whether a dotted name may be read."""
@@ -66,7 +75,7 @@ def column_kinds(stream: Stream) -> dict[str, Kind]:
 def names_on_columns(stream: Stream) -> Names:
     """What conditions on readings may read: columns that hold numbers, and device attributes."""
     where = f"the stream {stream.name!r}"
-    return Names(column_kinds(stream), COLUMN_FUNCTIONS, where, alone=measurements(stream))
+    return Names(column_kinds(stream), COLUMN_FUNCTIONS, where, alone=measurements(stream), columns=True)
 
 
 def measurements(stream: Stream) -> frozenset[str]:
@@ -77,7 +86,8 @@ def measurements(stream: Stream) -> frozenset[str]:
 def names_of_window(stream: Stream) -> Names:
     """What the condition of a window may read: its measure, and device attributes."""
     kinds = {name: kind for name, kind in column_kinds(stream).items() if name.startswith("device.")}
-    return Names({"value": "number", **kinds}, COLUMN_FUNCTIONS, "a window (its measure is `value`)")
+    where = "a window (its measure is `value`)"
+    return Names({"value": "number", **kinds}, COLUMN_FUNCTIONS, where, columns=True)
 
 
 def names_of_decision(stream: Stream | None, profile: Iterable[str], event: EventType | None = None) -> Names:
@@ -86,7 +96,7 @@ def names_of_decision(stream: Stream | None, profile: Iterable[str], event: Even
     That is the profile, and for a rule on devices the reading, the device and the facts of its alarm; for a
     rule on events the event: what is declared of it, or anything when nothing is.
     """
-    kinds: dict[str, Kind] = {f"profile.{name}": "any" for name in profile}
+    kinds: dict[str, Kind] = {**PROFILE_KINDS, **{f"profile.{name}": "any" for name in profile}}
     if stream is None and event is not None and event.fields:
         kinds |= {f"event.{field.name}": field_kind(field) for field in event.fields}
         return Names(kinds, VALUE_FUNCTIONS, f"the event {event.name!r}")
@@ -116,6 +126,19 @@ def read_condition(at: Located, names: Names, mistakes: Mistakes) -> Expression 
     return expression if len(mistakes.found) == before else None
 
 
+def read_value(at: Located, names: Names, mistakes: Mistakes) -> Expression | None:
+    """A checked expression that answers a value and is no condition; None, with findings, when it does not fit."""
+    expression = read_expression(at, mistakes)
+    if expression is None:
+        return None
+    before = len(mistakes.found)
+    kind = _Check(names, lambda message, hint: mistakes.add(at, message, hint)).kind(expression.tree)
+    if len(mistakes.found) == before and kind == "truth":
+        mistakes.add(at, f"`{expression.text[:80]}` is a condition", "Write a value, e.g. `event.sku`.")
+    check_alone(at, expression.names, names.alone, mistakes)
+    return expression if len(mistakes.found) == before else None
+
+
 def check_alone(at: Located, read: Iterable[str], alone: frozenset[str], mistakes: Mistakes) -> None:
     """Of what a narrow stream says one at a time, two together are never known."""
     several = sorted(alone & set(read))
@@ -131,7 +154,6 @@ class _Check:
     def __init__(self, names: Names, wrong: Callable[[str, str], None]) -> None:
         self.names = names
         self.wrong = wrong
-        self.on_columns = names.functions == COLUMN_FUNCTIONS
 
     def kind(self, node: Node) -> Kind:  # noqa: PLR0911 - one return a kind of node
         """What a node answers; `any` also where something was wrong, so that it is said once."""
@@ -169,16 +191,25 @@ class _Check:
     def name(self, name: str) -> Kind:
         """What a name answers."""
         if not self.names.knows(name):
-            hint = did_you_mean(name, self.names.kinds.keys())
-            if self.names.open_prefixes and "." not in name:
-                hint = "What the event holds is read as `event.<field>`."
-            self.wrong(f"{self.names.where} has no {name!r}", hint)
+            self.wrong(f"{self.names.where} has no {name!r}", self.meant(name))
             return "any"
         kind = self.names.kinds.get(name, "any")
-        if kind == "text" and self.on_columns:
+        if kind == "text" and self.names.columns:
             self.wrong(f"{name!r} is a text, which is evidence only", "Declare it as an enum to compare it.")
             return "any"
         return kind
+
+    def meant(self, name: str) -> str:
+        """How to read what an unknown name may stand for."""
+        beginnings = {known.partition(".")[0] for known in (*self.names.kinds, *self.names.open_prefixes)}
+        first, dot, _ = name.partition(".")
+        if first == "event" and "cause" in beginnings and "event" not in beginnings:
+            return "What began it is read as `cause.<field>` here."
+        if first == "profile" and "profile" not in beginnings:
+            return "The profile is asked in `guard` and `if`."
+        if "event" in beginnings and self.names.open_prefixes and not dot:
+            return "What the event holds is read as `event.<field>`."
+        return did_you_mean(name, self.names.kinds.keys())
 
     def compare(self, symbol: str, left: Node, right: Node) -> None:
         """One comparison of a chain."""
@@ -196,7 +227,7 @@ class _Check:
             self.enum(symbol, first, second, other)
         elif (first == "text") != (second == "text"):
             self.wrong("a text and a number are never equal nor ordered", "Compare values of one kind.")
-        elif first == "text" and self.on_columns:
+        elif first == "text" and self.names.columns:
             self.wrong("two texts are compared", "Compare a column with a value.")
 
     def enum(self, symbol: str, values: tuple[str, ...], second: Kind, other: Node) -> None:

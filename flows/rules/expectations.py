@@ -6,7 +6,7 @@ import msgspec
 
 from flows.documents import Located, Mistakes
 from flows.fields import Fields, did_you_mean, read_duration, read_entries
-from flows.rules.actions import FIELDS, TRANSITIONS
+from flows.rules.action_kinds import FIELDS, TRANSITIONS
 from flows.rules.case import exact
 from flows.rules.model import ActionEntry, Rule, actions_in
 from flows.rules.possible import at_readings_only, severities_after, whyever_not, whyever_not_refused

@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from flows.rules import schema_declarations, schema_rule
+from flows.rules import schema_declarations, schema_look_ups, schema_rule
 from flows.rules.schema_parts import Schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-Kind = Literal["rule", "streams", "purposes", "profile"]
+Kind = Literal["rule", "streams", "purposes", "profile", "look_ups"]
 
 _TITLES: dict[Kind, str] = {
     "rule": "A rule of Telltale",
     "streams": "Streams and events of Telltale",
     "purposes": "Purposes of Telltale",
     "profile": "The profile of Telltale",
+    "look_ups": "Look-ups of Telltale",
 }
 _MAKERS: dict[Kind, Callable[[], Schema]] = {
     "rule": schema_rule.rule,
     "streams": schema_declarations.streams,
     "purposes": schema_declarations.purposes,
     "profile": schema_declarations.profile,
+    "look_ups": schema_look_ups.look_ups,
 }
 KINDS: tuple[Kind, ...] = tuple(_MAKERS)
 

@@ -14,14 +14,21 @@ import msgspec
 
 from flows.documents import Located, Mistakes, locate, read_file
 from flows.fields import did_you_mean
-from flows.rules.declarations import read_profile, read_purposes
-from flows.rules.model import Aggregate, Purpose, Rule, RuleSet
+from flows.look_up_files import read_look_ups
+from flows.rules.declarations import read_budgets, read_profile, read_purposes
+from flows.rules.model import Aggregate, Budget, LookUpSource, Purpose, Rule, RuleSet
 from flows.rules.reader import Surroundings, read_rule
 from flows.settings import Settings
 from flows.stream_files import read_declarations
 from flows.streams import EventType, Stream
 
 MAX_RULES = 10_000
+# What the files say that may be missing.
+_NOTHING: dict[str, dict[str, Any]] = {
+    "purposes": {"purposes": {}},
+    "profile": {"values": {}},
+    "look_ups": {"look_ups": {}},
+}
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +38,13 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, Any]
     purposes: dict[str, Any]
     profile: dict[str, Any]
+    look_ups: dict[str, Any] = {}
 
     def fingerprint(self) -> str:
         """24 hexadecimal digits over everything but comments, layout and the order of the files."""
         rules = sorted(self.rules.items())
-        plain = msgspec.json.encode([self.streams, rules, self.purposes, self.profile])
+        more = [each for each in (self.look_ups,) if each]
+        plain = msgspec.json.encode([self.streams, rules, self.purposes, self.profile, *more])
         return hashlib.blake2b(plain, digest_size=12).hexdigest()
 
 
@@ -48,6 +57,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     purposes: dict[str, Purpose]
     profile: tuple[Aggregate, ...]
     documents: Documents
+    budgets: dict[str, Budget] = {}
+    look_ups: dict[str, LookUpSource] = {}
 
     def rule_set(self, tenant: str, number: int = 0) -> RuleSet:
         """The configuration as a rule set with a number (0: not published)."""
@@ -60,6 +71,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             streams=self.streams,
             events=self.events,
             fingerprint=self.documents.fingerprint(),
+            budgets=self.budgets,
+            look_ups=self.look_ups,
         )
 
 
@@ -73,8 +86,9 @@ def load_configuration(settings: Settings) -> Configuration:
     streams = read_file(streams_file, str(streams_file), mistakes)
     purposes = _optional(settings, "purposes", mistakes)
     profile = _optional(settings, "profile", mistakes)
+    look_ups = _optional(settings, "look_ups", mistakes)
     rules = _read_folder(settings.path(settings.rules), mistakes)
-    return _compile(streams, rules, purposes, profile, mistakes)
+    return _compile(streams, rules, purposes, profile, look_ups, mistakes)
 
 
 def load_rules(
@@ -112,6 +126,7 @@ def compile_documents(documents: Documents, name: str = "") -> Configuration:
         {file: locate(plain, f"{name}{file}") for file, plain in documents.rules.items()},
         locate(documents.purposes, f"{name}purposes"),
         locate(documents.profile, f"{name}profile"),
+        locate(documents.look_ups or _NOTHING["look_ups"], f"{name}look_ups"),
         Mistakes(),
     )
 
@@ -121,15 +136,19 @@ def _compile(
     rules_at: dict[str, Located],
     purposes_at: Located | None,
     profile_at: Located | None,
+    look_ups_at: Located | None,
     mistakes: Mistakes,
 ) -> Configuration:
     """Read all documents against each other."""
     streams, events = ({}, {}) if streams_at is None else read_declarations(streams_at, mistakes)
     purposes = {} if purposes_at is None else read_purposes(purposes_at, mistakes)
     profile = () if profile_at is None else read_profile(profile_at, mistakes)
-    around = Surroundings(streams, purposes, profile, events)
+    budgets = {} if purposes_at is None else read_budgets(purposes_at, mistakes)
+    asked = {} if look_ups_at is None else read_look_ups(look_ups_at, mistakes)
+    look_ups = {name: LookUpSource(name=name, fields=tuple(each.fields)) for name, each in asked.items()}
+    around = Surroundings(streams, purposes, profile, events, look_ups)
     # Without what they refer to, rules would only repeat that it is missing.
-    readable = None not in (streams_at, purposes_at, profile_at)
+    readable = None not in (streams_at, purposes_at, profile_at, look_ups_at)
     rules = _read_rules(rules_at, around, mistakes) if readable else ()
     _check_references(rules_at, purposes_at, profile_at, mistakes)
     _check_aggregates(profile_at, events, mistakes)
@@ -139,9 +158,17 @@ def _compile(
         rules={file: at.plain() for file, at in rules_at.items()},
         purposes=_plain(purposes_at),
         profile=_plain(profile_at),
+        look_ups=_plain(look_ups_at) if look_ups else {},
     )
     return Configuration(
-        streams=streams, events=events, rules=rules, purposes=purposes, profile=profile, documents=documents
+        streams=streams,
+        events=events,
+        rules=rules,
+        purposes=purposes,
+        profile=profile,
+        documents=documents,
+        budgets=budgets,
+        look_ups=look_ups,
     )
 
 
@@ -155,7 +182,7 @@ def _optional(settings: Settings, name: str, mistakes: Mistakes) -> Located | No
     given = getattr(settings, name)
     path = settings.path(given)
     if given == getattr(Settings(), name) and not path.exists():
-        return locate({"purposes" if name == "purposes" else "values": {}}, str(path))
+        return locate(_NOTHING[name], str(path))
     return read_file(path, str(path), mistakes)
 
 

@@ -26,7 +26,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "of", "worsening", "max_gap"),
     "count": ("count", "of", "max_gap"),
 }
-_LATER = ("sequence", "event", "no", "distinct", "within", "share")
+_LATER = ("distinct", "within", "share")
+_OF_EVENTS = ("sequence", "event", "no")
 
 
 class PatternReader:
@@ -59,6 +60,11 @@ class PatternReader:
             self.mistakes.add(at, "a pattern is a mapping", f"It begins with one of {kinds}.")
             return None
         kind = next((kind for kind in _KINDS if kind in at.value), None)
+        of_events = next((word for word in _OF_EVENTS if word in at.value), None)
+        if kind is None and of_events is not None:
+            hint = "Write `event:` or `sequence:` in the place of `stream:` and `when:`."
+            self.mistakes.add(at, "a rule on readings waits for no events", hint, key=of_events)
+            return None
         if kind is None:
             known = {field for fields in _KINDS.values() for field in fields}
             Fields(at, self.mistakes, known, _LATER)

@@ -34,10 +34,17 @@ class PublishedSet(msgspec.Struct, frozen=True, kw_only=True):
     rules: Annotated[dict[str, Any], Meta(description="What each rule's file says, by its name.")]
     purposes: Annotated[dict[str, Any], Meta(description="What `purposes.yaml` says.")]
     profile: Annotated[dict[str, Any], Meta(description="What `profile.yaml` says.")]
+    look_ups: Annotated[dict[str, Any], Meta(description="What `look_ups.yaml` says.")] = {}
 
     def documents(self) -> Documents:
         """What was published, to be compiled again."""
-        return Documents(streams=self.streams, rules=self.rules, purposes=self.purposes, profile=self.profile)
+        return Documents(
+            streams=self.streams,
+            rules=self.rules,
+            purposes=self.purposes,
+            profile=self.profile,
+            look_ups=self.look_ups,
+        )
 
 
 def publish(
@@ -65,6 +72,7 @@ def publish(
             rules=documents.rules,
             purposes=documents.purposes,
             profile=documents.profile,
+            look_ups=documents.look_ups,
         )
     )
     if len(value) > MAX_BYTES:

@@ -11,32 +11,60 @@ import msgspec
 from flows.documents import Located, Mistakes
 from flows.expressions import Expression
 from flows.fields import Fields, did_you_mean
-from flows.rules.actions import LATER, ActionReader, Setting, read_limits
+from flows.rules.actions import ActionReader, Place, Setting
+from flows.rules.asking import Asking
 from flows.rules.cases import Subject, read_cases
-from flows.rules.conditions import Names, names_of_decision, names_on_columns, read_condition
+from flows.rules.conditions import names_of_decision, names_on_columns
 from flows.rules.episodes import read_clear, read_ends, read_severities
-from flows.rules.model import Absence, ActionEntry, Aggregate, Mode, Pattern, Purpose, Rule, Window
+from flows.rules.limits import read_limits, read_share
+from flows.rules.look_ups import read_look_ups
+from flows.rules.model import (
+    Absence,
+    Aggregate,
+    Entry,
+    LookUpEntry,
+    LookUpSource,
+    Mode,
+    Pattern,
+    Purpose,
+    Rule,
+    StreamAggregate,
+    Window,
+)
 from flows.rules.patterns import PatternReader
+from flows.rules.scope import holes, measured_names, of_sequence, with_look_ups
+from flows.rules.sequences import check_event, read_flag, read_sequence
 from flows.rules.templates import read_template
 from flows.stream_files import DASHED_NAME, NAME
 from flows.streams import EventType, Stream
 
+SOURCES = ("stream", "event", "sequence")
 _FIELDS = (
-    *("rule", "about", "team", "mode", "stream", "event", "customer", "when", "severity", "clear", "ends"),
-    *("guard", "do", "limits", "explain", "tests"),
+    *("rule", "about", "team", "mode", *SOURCES, "customer", "when", "severity", "clear", "ends", "look_up"),
+    *("guard", "do", "limits", "share", "hold_out", "priority", "sensitive", "explain", "tests"),
 )
 _OF_DEVICES = ("when", "severity", "clear", "ends")
-_LATER = (*LATER, "sequence", "alarm", "per", "share", "hold_out", "sensitive", "inhibits")
-_MORE_HOLES = ("duration", "rule", "customer")
+_LATER = ("alarm", "per", "inhibits")
+_MAX_PRIORITY = 1000
+# What may go along with an action, by what a rule watches.
+_ATTACHMENTS = {"stream": ("evidence",), "event": ("event", "message"), "sequence": ()}
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What rules may refer to."""
+    """What rules may refer to; `attributes` are the names of what the sources tell of a customer."""
 
     streams: Mapping[str, Stream]
     purposes: Mapping[str, Purpose]
     profile: tuple[Aggregate, ...]
     events: Mapping[str, EventType] = {}
+    look_ups: Mapping[str, LookUpSource] = {}
+    attributes: frozenset[str] = frozenset()
+    measured: tuple[StreamAggregate, ...] = ()
+
+    def known(self) -> tuple[str, ...]:
+        """What rules may read as `profile.<name>`, as far as it is declared."""
+        aggregates = (aggregate.name for aggregate in self.profile)
+        return (*aggregates, *sorted(self.attributes), *measured_names(self.measured))
 
 
 def read_rule(document: Located, around: Surroundings, mistakes: Mistakes) -> Rule | None:
@@ -48,24 +76,29 @@ def read_rule(document: Located, around: Surroundings, mistakes: Mistakes) -> Ru
     name = fields.text("rule")
     if name and not DASHED_NAME.match(name):
         fields.wrong("rule", f"{name!r} cannot be a rule's name", "Use small letters, digits, - _ and dots.")
-    stream = _stream(fields, around)
-    if stream is None and not fields.has("event"):
+    source = _source(fields)
+    stream = _stream(fields, around) if source == "stream" else None
+    if not source or (source == "stream" and stream is None):
         return None
-    rule = _RuleReader(fields, name, stream, around).rule()
+    rule = _RuleReader(fields, name, source, stream, around).rule()
     return msgspec.structs.replace(rule, fingerprint=_fingerprint(rule))
+
+
+def _source(fields: Fields) -> str:
+    """What the rule watches, of which there is one."""
+    given = [source for source in SOURCES if fields.has(source)]
+    if len(given) > 1:
+        message = (
+            f"a rule is on a {given[0]} or on {'an' if given[1] == 'event' else 'a'} {given[1]}, not both"
+        )
+        fields.wrong(given[1], message, "Remove one of them.")
+    if not given and "alarm" not in (fields.at.keys or fields.at.plain()):
+        fields.wrong("stream", "the rule watches nothing", "Add `stream:`, `event:` or `sequence:`.")
+    return given[0] if given else ""
 
 
 def _stream(fields: Fields, around: Surroundings) -> Stream | None:
     """The stream of a rule on devices."""
-    both = [source for source in ("stream", "event") if fields.has(source)]
-    if len(both) == 2:
-        fields.wrong("event", "a rule is on a stream or on an event, not both", "Remove one of them.")
-    if not both:
-        if not any(word in ("sequence", "alarm") for word in fields.at.keys or fields.at.plain()):
-            fields.wrong("stream", "the rule watches nothing", "Add `stream:` or `event:`.")
-        return None
-    if "stream" not in both:
-        return None
     name = fields.text("stream")
     if name not in around.streams:
         fields.wrong("stream", f"there is no stream {name!r}", did_you_mean(name, around.streams))
@@ -74,18 +107,18 @@ def _stream(fields: Fields, around: Surroundings) -> Stream | None:
 
 
 class _RuleReader:
-    """Reads the fields of one rule whose stream or event is known."""
+    """Reads the fields of one rule of which is known what it watches."""
 
-    def __init__(self, fields: Fields, name: str, stream: Stream | None, around: Surroundings) -> None:
-        self.fields, self.name, self.stream, self.around = fields, name, stream, around
+    def __init__(
+        self, fields: Fields, name: str, source: str, stream: Stream | None, around: Surroundings
+    ) -> None:
+        self.fields, self.name, self.source, self.stream, self.around = fields, name, source, stream, around
         self.mistakes = fields.mistakes
-        event = around.events.get(fields.text("event"))
-        self.decision = names_of_decision(stream, (aggregate.name for aggregate in around.profile), event)
         self.asked: set[str] = set()
 
     def rule(self) -> Rule:
         """All fields; those that are wrong are left at their defaults."""
-        fields = self.fields
+        fields, stream = self.fields, self.stream
         customer = fields.text("customer", "owner")
         if not NAME.match(customer):
             fields.wrong("customer", f"{customer!r} is no role", "For example owner, driver or buyer.")
@@ -94,33 +127,57 @@ class _RuleReader:
             about=fields.text("about"),
             team=fields.text("team"),
             mode=cast("Mode", fields.one_of("mode", get_args(Mode), "live")),
-            stream=None if self.stream is None else self.stream.name,
-            event=fields.text("event") if self.stream is None else None,
+            stream=None if stream is None else stream.name,
+            event=self.event() if self.source == "event" else None,
             customer=customer,
-            guard=self.condition("guard", self.decision),
             limits=self.limits(),
-            explain=self.explain(),
+            share=read_share(fields, "share", 1.0, all_of_it=True),
+            hold_out=read_share(fields, "hold_out", 0.0, all_of_it=False),
+            priority=fields.whole("priority", -_MAX_PRIORITY, _MAX_PRIORITY) or 0,
+            sensitive=read_flag(fields, "sensitive"),
             file=fields.at.file,
         )
-        rule = (
-            msgspec.structs.replace(rule, **self.episode())
-            if self.stream is not None
-            else self.on_event(rule)
-        )
-        rule = msgspec.structs.replace(rule, do=self.actions(customer))
+        rule = msgspec.structs.replace(rule, **(self.episode() if stream is not None else self.on_events()))
+        rule = self.decided(rule, customer)
         reads, attributes = self.read_names(rule)
         return msgspec.structs.replace(rule, tests=self.tests(rule), reads=reads, attributes=attributes)
 
-    def on_event(self, rule: Rule) -> Rule:
-        """A rule on events has none of what belongs to episodes, and its event is a declared one if any are."""
-        known = self.around.events
-        if known and rule.event not in known:
-            message = f"the event {rule.event!r} is not declared"
-            self.fields.wrong("event", message, did_you_mean(rule.event or "", known))
+    def decided(self, rule: Rule, customer: str) -> Rule:
+        """What is asked, said and done, which reads what the rule watches and what it looks up."""
+        names = names_of_decision(self.stream, self.around.known(), self.around.events.get(rule.event or ""))
+        if self.source == "sequence":
+            names = of_sequence(self.around.known(), rule.sequence, self.around.events)
+        asking = Asking(names, self.asked, self.mistakes)
+        explain = self.explain(asking)
+        look_ups = self.look_ups(asking)
+        asking = Asking(with_look_ups(names, look_ups, self.around.look_ups), self.asked, self.mistakes)
+        return msgspec.structs.replace(
+            rule,
+            explain=explain,
+            look_ups=look_ups,
+            guard=asking.condition(self.fields, "guard"),
+            do=self.actions(customer, asking),
+        )
+
+    def event(self) -> str:
+        """The type of events, a declared one if any are."""
+        check_event(self.fields, "event", self.around.events)
+        return self.fields.text("event")
+
+    def on_events(self) -> dict[str, Any]:
+        """A rule on events has none of what belongs to episodes; one on a sequence has its steps."""
         for field in _OF_DEVICES:
             if field in self.fields.entries:
                 self.fields.wrong(field, f"{field!r} belongs to rules on a stream", "Remove it.")
-        return rule
+        if self.source != "sequence":
+            return {}
+        events = self.around.events
+        return {"sequence": read_sequence(self.fields.entries["sequence"], events, self.mistakes)}
+
+    def look_ups(self, asking: Asking) -> tuple[LookUpEntry, ...]:
+        """What is asked of other systems."""
+        at = self.fields.get("look_up")
+        return () if at is None else read_look_ups(at, asking, self.around.look_ups)
 
     def episode(self) -> dict[str, Any]:
         """What a rule on a stream looks for, and what becomes of its episodes."""
@@ -152,14 +209,6 @@ class _RuleReader:
         if severity is not None and isinstance(severity.value, dict) and len(severity.value) > 1:
             self.fields.wrong("severity", "an absence has one severity at most", "Leave one of them.")
 
-    def condition(self, name: str, names: Names) -> Expression | None:
-        """An optional condition, whose names are noted as read."""
-        if not self.fields.has(name):
-            return None
-        found = read_condition(self.fields.entries[name], names, self.mistakes)
-        self.asked |= found.names if found is not None else frozenset()
-        return found
-
     def limits(self) -> tuple[Any, ...]:
         """The limits, of which one must be per rule."""
         if not self.fields.has("limits"):
@@ -168,41 +217,34 @@ class _RuleReader:
             return ()
         return read_limits(self.fields.entries["limits"], self.mistakes)
 
-    def holes(self) -> dict[str, Any]:
-        """The names that texts may hold: what the cause tells, and nothing of the profile."""
-        known = {**self.decision.kinds, **dict.fromkeys(_MORE_HOLES, "text")}
-        return {name: kind for name, kind in known.items() if not name.startswith("profile.")}
-
-    def explain(self) -> str:
+    def explain(self, asking: Asking) -> str:
         """The explanation of an alarm, which knows the device but not the customer."""
         text = self.fields.text("explain")
         if text:
-            known = {name: kind for name, kind in self.holes().items() if name != "customer"}
-            prefixes = self.decision.open_prefixes
+            known = {name: kind for name, kind in holes(asking.names).items() if name != "customer"}
+            prefixes = asking.names.open_prefixes
             self.asked |= read_template(self.fields.entries["explain"], known, prefixes, self.mistakes)
         return text
 
-    def actions(self, customer: str) -> dict[str, tuple[ActionEntry, ...]]:
+    def actions(self, customer: str, asking: Asking) -> dict[str, tuple[Entry, ...]]:
         """The actions by transition; those of a rule on events stand under `raised`."""
         at = self.fields.get("do")
         if at is None:
             if self.stream is None:
                 self.fields.require("do")
             return {}
-        attachments = ("event",) if self.stream is None else ("evidence",)
-        setting = Setting(self.name, customer, self.around.purposes, self.decision, self.holes(), attachments)
-        reader = ActionReader(setting, self.mistakes)
-        found = {"raised": reader.entries(at)} if self.stream is None else reader.by_transition(at)
-        self.asked |= reader.asked
-        return found
+        setting = Setting(self.name, customer, self.around.purposes, self.around.events)
+        reader, place = ActionReader(setting, self.mistakes), Place(asking, _ATTACHMENTS[self.source])
+        return (
+            {"raised": reader.entries(at, place)} if self.stream is None else reader.by_transition(at, place)
+        )
 
     def tests(self, rule: Rule) -> tuple[dict[str, Any], ...]:
         """The rule's own tests."""
         at = self.fields.get("tests")
         if at is None:
             return ()
-        profile = tuple(aggregate.name for aggregate in self.around.profile)
-        return read_cases(at, Subject(rule, self.stream, profile), self.mistakes)
+        return read_cases(at, Subject(rule, self.stream, self.around.known()), self.mistakes)
 
     def read_names(self, rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The columns and the attributes that the rule reads, in the order of their declaration."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.rules.actions import FIELDS, TRANSITIONS
+from flows.rules.action_kinds import FIELDS, TRANSITIONS
 from flows.rules.cases import MAX_CASES, STATUSES
 from flows.rules.expectations import REFUSALS, UNSEEN
 from flows.rules.schema_parts import (

@@ -15,6 +15,7 @@ from flows.rules.schema_parts import (
     number,
     one_of,
     text,
+    whole,
 )
 from flows.stream_files import DASHED_NAME
 from flows.streams import FieldType, Shape, TimeUnit
@@ -24,6 +25,7 @@ _UNITS: tuple[str, ...] = get_args(TimeUnit)
 _PLAIN = ("type", "unit", "range", "values")
 _IN_EVENTS = (*_PLAIN, "from", "scale", "offset")
 _IN_READINGS = (*_IN_EVENTS, "derived")
+_QUIET = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 _SHAPES: tuple[str, ...] = get_args(Shape)
 
 
@@ -49,16 +51,38 @@ def purposes() -> Schema:
             "lane": one_of("How urgently its actions go out. Default normal.", LANES),
             "valid_for": duration("How long after its cause an action is worth doing."),
             "rules": listed("The only rules that may use it; mandatory for `safety`.", dashed("A rule.")),
+            "consent": dashed("The consent it needs, as the sources tell it. Without this: none."),
+            "quiet_hours": text(
+                "When connectors wait, where the customer is: `21:00-08:00`.", pattern=_QUIET
+            ),
+            "budget": dashed("The budget it is counted in."),
         },
     )
     purpose["type"] = ["object", "null"]
-    safety = {**purpose, "type": "object", "required": ["rules"]}
+    unheld: Schema = {"properties": dict.fromkeys(("consent", "quiet_hours", "budget"), False)}
+    safety = {**purpose, "type": "object", "required": ["rules"], "allOf": [unheld]}
     every = named("The purposes by name.", purpose, DASHED_NAME)
     return mapping(
         "Why we may write to somebody. Actions name a purpose, never a lane.",
-        {"purposes": {**every, "properties": {"safety": safety}}},
+        {"purposes": {**every, "properties": {"safety": safety}}, "budgets": _budgets()},
         ["purposes"],
     )
+
+
+def _budgets() -> Schema:
+    """How often purposes may be used together."""
+    budget = mapping(
+        "One budget of each customer.",
+        {
+            "at_most": whole("So many messages of its purposes.", 1, 1_000_000),
+            "every": duration("In any stretch so long."),
+            "window": duration(
+                "Those that come within it compete, and the rule of the greatest priority wins."
+            ),
+        },
+        ["at_most", "every"],
+    )
+    return named("The budgets by name.", budget, DASHED_NAME)
 
 
 def profile() -> Schema:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from flows.rules.actions import FIELDS, KINDS, MAX_ACTIONS, NEEDED, TRANSITIONS
 from flows.rules.episodes import MAX_SEVERITIES
-from flows.rules.model import ActionKind, Measure, Mode
+from flows.rules.limits import PER, SHARE
+from flows.rules.look_ups import MAX_LOOK_UPS
+from flows.rules.model import Measure, Mode
 from flows.rules.patterns import MAX_PATTERNS, MAX_READINGS, MAX_RUN
+from flows.rules.schema_actions import actions, by_transition, definitions
 from flows.rules.schema_cases import cases
 from flows.rules.schema_parts import (
     Schema,
@@ -23,21 +25,16 @@ from flows.rules.schema_parts import (
     text,
     whole,
 )
+from flows.rules.sequences import MAX_STEPS, MIN_STEPS
 
 _MODES: tuple[str, ...] = get_args(Mode)
 _MEASURES: tuple[str, ...] = get_args(Measure)
 _MAX_LIMIT = 1_000_000_000
 _OF_DEVICES = ("when", "severity", "clear", "ends")
-_ABOUT_ACTIONS: dict[ActionKind, str] = {
-    "open_case": "Open a case; it counts as open from the decision on.",
-    "close_case": "Close what this episode opened about something.",
-    "notify": "Write to a person who has a role to the device.",
-    "task": "Give a team something to do.",
-}
 
 
 def rule() -> Schema:
-    """A rule on a stream or on an event."""
+    """A rule on a stream, on an event or on a sequence of events."""
     fields: dict[str, Schema] = {
         "rule": dashed("Its name. Episodes hang on it: a renamed rule begins anew."),
         "about": text("What it is for, in a sentence."),
@@ -47,6 +44,7 @@ def rule() -> Schema:
         ),
         "stream": dashed("The stream whose readings it watches."),
         "event": text("Or the type of the events it is asked at."),
+        "sequence": _sequence(),
         "customer": name("The role that decides, e.g. owner, driver or buyer. Default owner."),
         "when": _when(),
         "severity": _severities(),
@@ -63,24 +61,86 @@ def rule() -> Schema:
             {"silent": duration("After so long a silence of the device it lapses.")},
             ["silent"],
         ),
+        "look_up": _look_up(),
         "guard": condition("Asked of the customer before a raise may act; unknown is no."),
         "do": {"description": "What is done: a list for a rule on events, else a list for each transition."},
         "limits": _limits(),
+        "share": _share("For how many customers it is, by a hash of each. Default all."),
+        "hold_out": _share("How many are decided and recorded, but not acted on. Default none."),
+        "priority": whole(
+            "Of several that want one budget at once the greatest wins. Default 0.", -1000, 1000
+        ),
+        "sensitive": {"type": "boolean", "description": "Masked in cases, logs and `why`. Default false."},
         "explain": text("What is said of an alarm; {names} in braces are filled in.", maxLength=2000),
         "tests": cases(),
-    }
-    on_stream: Schema = {"required": ["when"], "properties": {"do": _by_transition()}}
-    on_event: Schema = {
-        "required": ["do"],
-        "properties": {"do": _actions(["event"]), **dict.fromkeys(_OF_DEVICES, False)},
     }
     return mapping(
         "One rule.",
         fields,
         ["rule", "limits"],
-        oneOf=[{"required": ["stream"]}, {"required": ["event"]}],
-        **{"if": {"required": ["stream"]}, "then": on_stream, "else": on_event},
+        oneOf=[{"required": [source]} for source in ("stream", "event", "sequence")],
+        **{
+            "if": {"required": ["stream"]},
+            "then": {"required": ["when"], "properties": {"do": by_transition()}},
+            "else": {
+                "required": ["do"],
+                "properties": dict.fromkeys(_OF_DEVICES, False),
+                "if": {"required": ["event"]},
+                "then": {"properties": {"do": actions("event")}},
+                "else": {"properties": {"do": actions("sequence")}},
+            },
+            "$defs": definitions(),
+        },
     )
+
+
+def _sequence() -> Schema:
+    """Events in an order."""
+    fields: dict[str, Schema] = {
+        "event": text("The type of an event that comes."),
+        "no": text("Or of one that does not come."),
+        "as": name("The name by which later steps and texts read its fields."),
+        "where": condition("Asked of the event, as `event.`, beside those that earlier steps name."),
+        "within": duration("How long after the step before; all but the first need it."),
+        "restart": {"type": "boolean", "description": "First step: another such event begins anew."},
+    }
+    step = mapping("One step.", fields, oneOf=[{"required": ["event"]}, {"required": ["no"]}])
+    first: Schema = {"required": ["event"], "properties": {"within": False}}
+    later: Schema = {
+        "required": ["within"],
+        "properties": {"restart": False},
+        "if": {"required": ["no"]},
+        "then": {"properties": {"as": False}},
+    }
+    return {
+        **listed("Or a sequence of events of one customer.", step, minItems=MIN_STEPS, maxItems=MAX_STEPS),
+        "prefixItems": [{**step, "allOf": [first]}],
+        "items": {**step, "allOf": [later]},
+    }
+
+
+def _look_up() -> Schema:
+    """What is asked of other systems."""
+    entry = mapping(
+        "One question; its answer is read as NAME.field.",
+        {
+            "from": text("Whom to ask, as declared in `look_ups.yaml`."),
+            "key": condition("What is asked about, e.g. `event.sku`."),
+            "within": duration("How long the decision waits; then the answer is unknown."),
+        },
+        ["from", "key", "within"],
+    )
+    return named("What it asks other systems before it decides.", entry, maxProperties=MAX_LOOK_UPS)
+
+
+def _share(about: str) -> Schema:
+    """A part of all."""
+    pattern = f"^{SHARE.pattern.removesuffix(chr(92) + 'Z')}$"
+    percent: Schema = {"type": "string", "pattern": pattern}
+    return {
+        "description": f"{about} Written `5 %` or 0.05.",
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, percent],
+    }
 
 
 def _when() -> Schema:
@@ -203,7 +263,7 @@ def _limits() -> Schema:
     limit = mapping(
         "One limit.",
         {
-            "per": one_of("Of what.", ("device", "customer", "rule")),
+            "per": one_of("Of what.", PER),
             "at_most": whole("So many raises.", 1, _MAX_LIMIT),
             "every": duration("In any stretch so long."),
         },
@@ -211,37 +271,3 @@ def _limits() -> Schema:
     )
     per_rule: Schema = {"properties": {"per": {"const": "rule"}}, "required": ["per"]}
     return listed("How often it may act; one limit per rule is mandatory.", limit, contains=per_rule)
-
-
-def _by_transition() -> Schema:
-    """The lists of a rule on a stream."""
-    lists = {transition: _actions(["evidence"]) for transition in TRANSITIONS}
-    return mapping("What is done at each transition.", lists)
-
-
-def _actions(attachments: list[str]) -> Schema:
-    """A list of actions."""
-    entry: dict[str, Schema] = {
-        "if": condition("Only if this is true of the customer."),
-        "name": dashed("Its name, needed when there are two of a kind."),
-        "valid_for": duration("How long after its cause it is worth doing."),
-    }
-    entry |= {kind: _action(kind, attachments) for kind in KINDS}
-    item = mapping("One action.", entry, oneOf=[{"required": [kind]} for kind in KINDS])
-    return listed("The actions.", item, maxItems=MAX_ACTIONS)
-
-
-def _action(kind: ActionKind, attachments: list[str]) -> Schema:
-    """The parameters of one kind; texts may hold {names}."""
-    fields: dict[str, Schema] = {
-        "to": name("The role it goes to; else whoever decides."),
-        "purpose": dashed("Why we may write, as declared in the purposes."),
-        "about": name('What it is about, e.g. engine: has_open("case", "engine") asks for it.'),
-        "attach": listed("What goes along.", {"enum": attachments}),
-        "note": text("A remark; {names} are filled in."),
-        "template": text("The name of the text that is sent."),
-        "queue": text("The team's queue."),
-        "subject": text("The subject; {names} are filled in."),
-        "text": text("The text itself; {names} are filled in."),
-    }
-    return mapping(_ABOUT_ACTIONS[kind], {field: fields[field] for field in FIELDS[kind]}, NEEDED[kind])

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.rules.actions import TRANSITIONS
+from flows.rules.action_kinds import TRANSITIONS
 from flows.rules.case import exact
+from flows.rules.doings import doings
 from flows.rules.model import (
     Absence,
-    ActionEntry,
     Count,
     Limit,
+    LookUpEntry,
     Pattern,
     Rule,
     Run,
+    SequenceStep,
     Severity,
     Trend,
     Window,
-    actions_in,
 )
 from flows.rules.phrases import phrase, plain, unless
 from flows.streams import Stream
@@ -33,11 +34,9 @@ _LIST = "  - "
 def words(rule: Rule, stream: Stream | None = None) -> list[str]:
     """Paragraphs, and the items of lists, each a line to be wrapped; units come from the stream if it is given."""
     head = [rule.about] if rule.about else []
-    head.append(
-        f"Watches the stream {rule.stream}." if rule.stream else f"Is asked at each event {rule.event}."
-    )
-    head += _mode(rule)
+    head += [_watches(rule), *_mode(rule)]
     found = [" ".join(head)]
+    found += [f"{_LIST}{_step(step, i)}" for i, step in enumerate(rule.sequence)]
     found += _raised(rule, stream)
     found += _episode(rule)
     found += _deciding(rule)
@@ -48,13 +47,40 @@ def words(rule: Rule, stream: Stream | None = None) -> list[str]:
     return [*found, f"Tests: {len(rule.tests) or 'none'}."]
 
 
+def _watches(rule: Rule) -> str:
+    """What it is asked at."""
+    if rule.stream:
+        return f"Watches the stream {rule.stream}."
+    return (
+        f"Is asked at each event {rule.event}." if rule.event else "Is asked when these have come in order:"
+    )
+
+
+def _step(step: SequenceStep, place: int) -> str:
+    """One step of a sequence."""
+    where = "" if step.where is None else f" with {phrase(step.where)}"
+    called = f", called {step.called}" if step.called else ""
+    anew = "; another begins anew" if step.restart else ""
+    within = "" if step.within is None else f" within {exact(step.within)}"
+    if step.absent:
+        return f"then no {step.event}{where}{within}."
+    return f"{'then ' if place else ''}{step.event}{where}{called}{within}{anew}."
+
+
 def _mode(rule: Rule) -> list[str]:
     """What it does not do, where it does not do all."""
     told = {
         "dry_run": "It is a dry run: it decides, and does nothing.",
         "disabled": "It is disabled: it looks at nothing.",
     }
-    return [told[rule.mode]] if rule.mode in told else []
+    said = [told[rule.mode]] if rule.mode in told else []
+    if rule.share < 1:
+        said.append(f"It is for {plain(100 * rule.share)} % of the customers.")
+    if rule.hold_out > 0:
+        said.append(f"Of these {plain(100 * rule.hold_out)} % are decided, and nothing is done.")
+    if rule.sensitive:
+        said.append("It is sensitive: what it says is masked.")
+    return said
 
 
 def _raised(rule: Rule, stream: Stream | None) -> list[str]:
@@ -151,47 +177,26 @@ def _deciding(rule: Rule) -> list[str]:
     if rule.guard is not None:
         condition = unless(rule.guard)
         asked = f", and acts {'' if condition.startswith('unless') else 'only '}{condition}"
-    return [f"The {rule.customer}{' of the device' if rule.stream else ''} decides{asked}."]
+    found = [f"Asks {_look_up(entry)}." for entry in rule.look_ups]
+    found.append(f"The {rule.customer}{' of the device' if rule.stream else ''} decides{asked}.")
+    if rule.priority:
+        found.append(f"Where messages compete for a budget it has priority {rule.priority}.")
+    return found
+
+
+def _look_up(entry: LookUpEntry) -> str:
+    """One question to another system."""
+    return f"{entry.source} about {phrase(entry.key)}, for {exact(entry.within)}; the answer is {entry.name}"
 
 
 def _does(rule: Rule) -> list[str]:
     """What is done at each transition."""
     lines: list[str] = []
     for transition in TRANSITIONS:
-        entries = rule.do.get(transition, ())
-        begin = f"On {transition}: " if rule.stream else ""
-        lines += [f"{_LIST}{begin}{_action(entry)}." for entry in actions_in(entries)]
+        for line in doings(rule.do.get(transition, ()), "  "):
+            top = line.startswith(_LIST)
+            lines.append(line.replace(_LIST, f"{_LIST}On {transition}: ", 1) if rule.stream and top else line)
     return ["Does:", *lines] if lines else ["Does nothing but say so."]
-
-
-def _action(entry: ActionEntry) -> str:
-    """One action with all that it was given."""
-    given = {name: str(value) for name, value in entry.parameters.items() if name != "attach"}
-    queue = given.pop("queue", "")
-    at = f" at {queue}" if queue else ""
-    match entry.kind:
-        case "open_case":
-            said = f"opens a case about {entry.about}{at}"
-        case "close_case":
-            said = f"closes the case about {entry.about}"
-        case "notify":
-            said = f"writes to the {entry.to}"
-        case "task":
-            said = f"gives a task{at or ' to somebody'}"
-        case "offer_appointment" | "start_process" | "suppress" | "set_stage":
-            said = entry.kind.replace("_", " ")
-    if entry.about and entry.kind in ("notify", "task"):
-        said += f" about {entry.about}"
-    if entry.to and entry.kind != "notify":
-        said += f" for the {entry.to}"
-    if entry.purpose:
-        said += f" for {entry.purpose}"
-    said += "".join(f', {name} "{value}"' for name, value in given.items())
-    if entry.parameters.get("attach"):
-        said += f", with the {' and the '.join(entry.parameters['attach'])}"
-    named = f" ({entry.name})" if entry.name != entry.kind else ""
-    late = "" if entry.valid_for is None else f", not later than {exact(entry.valid_for)}"
-    return f"{said}{late}{'' if entry.condition is None else f', {unless(entry.condition)}'}{named}"
 
 
 def _limit(limit: Limit) -> str:

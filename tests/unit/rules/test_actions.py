@@ -61,11 +61,6 @@ do:
         ("[{notify: {purpose: service, template: '{devic}'}}]", "do.raised[0].notify.template", "'device'?"),
         ("[{task: {queue: q, subject: s, attach: [slot]}}]", "do.raised[0].task.attach", "cannot be attached"),
         ("[{noitfy: {purpose: service}}]", "do.raised[0].noitfy", "Did you mean 'notify'?"),
-        ("[{suppress: {purposes: [x]}}]", "do.raised[0].suppress", "comes in a later version"),
-        ("[{choose: []}]", "do.raised[0].choose", "comes in a later version"),
-        ("[{task: {queue: q, subject: s}, then: []}]", "do.raised[0].then", "comes in a later version"),
-        ("[{offer_appointment: {}}]", "do.raised[0].offer_appointment", "comes in a later version"),
-        ("[{set_stage: {}}]", "do.raised[0].set_stage", "comes in a later version"),
         ("[{task: {queue: q, subject: s}, if: profile.spnt > 1}]", "do.raised[0].if", "'profile.spent'?"),
         ("[{task: {queue: q, subject: s}, valid_for: 1}]", "do.raised[0].valid_for", "with a unit"),
         ("[{task: {queue: q, subject: s}, open_case: {about: x}}]", "do.raised[0]", "two actions stand in one"),
@@ -149,9 +144,8 @@ def test_a_rule_on_events_has_a_plain_list_of_actions() -> None:
         (f"{EVENT}do: []\nwhen: {{run: 3}}\n{TAIL}", "when", "belongs to rules on a stream"),
         (f"{EVENT}do: []\nguard: amount > 1\n{TAIL}", "guard", "read as `event.<field>`"),
         (f"{EVENT}do: {{raised: []}}\n{TAIL}", "do", "a list is needed"),
-        (f"{EVENT}do: []\nlook_up: {{}}\n{TAIL}", "look_up", "comes in a later version"),
-        (f"rule: e\nsequence: []\ndo: []\n{TAIL}", "sequence", "comes in a later version"),
-        (f"rule: e\nalarm: hot\ndo: []\n{TAIL}", "alarm", "comes in a later version"),
+        (f"{EVENT}do: []\nsequence: []\n{TAIL}", "sequence", "on a event or on a sequence, not both"),
+        (f"rule: e\nalarm: hot\ndo: []\n{TAIL}", "alarm", "is not available in this version"),
     ],
 )
 def test_a_wrong_rule_on_events_is_refused(text: str, path: str, part: str) -> None:

@@ -12,7 +12,7 @@ from flows.documents import Mistakes, locate
 from flows.expression_nodes import Among, Literal, Name, Node, children
 from flows.expressions import Expression, parse
 from flows.rules.case import exact
-from flows.rules.model import Rule
+from flows.rules.model import Rule, Until
 from flows.rules.phrases import phrase, unless
 from flows.rules.reader import read_rule
 from flows.rules.words import words
@@ -23,11 +23,17 @@ AROUND = surroundings()
 STREAM = AROUND.streams["vehicle"]
 DURATIONS = {"max_gap", "after", "every", "ends_silent", "valid_for"}
 NOT_TOLD = {"tests", "fingerprint", "reads", "attributes", "file", "team", "mode", "name"}
+DURATIONS |= {"within", "rest", "lasts"}
+SHARES = {"share": 1.0, "hold_out": 0.0}
 VERBS = {
     "open_case": "opens a case",
     "close_case": "closes the case",
     "notify": "writes to",
     "task": "gives a task",
+    "offer_appointment": "an appointment with",
+    "start_process": "starts the process",
+    "suppress": "rest",
+    "set_stage": "sets the stage",
 }
 
 
@@ -53,7 +59,12 @@ def facts(part: Any, field: str = "") -> Iterator[str]:  # noqa: PLR0912 - one b
             yield VERBS[part.kind]
         for name in part.__struct_fields__:
             if name not in ("kind", "measure"):
-                yield from facts(getattr(part, name), name)
+                bound = isinstance(part, Until) and name == "at_most"
+                yield from facts(getattr(part, name), "lasts" if bound else name)
+    elif isinstance(part, bool) or (field in ("rest", "priority") and part == 0):
+        return
+    elif field in SHARES:
+        yield "" if part == SHARES[field] else f"{100 * part:.10g} %"
     elif field in DURATIONS or (field == "length" and part >= 1000):
         yield exact(part)
     elif isinstance(part, int | float):
