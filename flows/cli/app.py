@@ -19,6 +19,7 @@ from flows.cli import (
     settings,
     silence,
     simulate,
+    sources,
     streams,
     topics,
     why,
@@ -77,5 +78,6 @@ app.add_typer(actions.app, name="actions")
 app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
 app.add_typer(streams.app, name="streams")
+app.add_typer(sources.app, name="sources")
 app.command(epilog=schema.EXAMPLE)(schema.schema)
 app.add_typer(dead_letters.app, name="dead-letters")
