@@ -1,4 +1,4 @@
-"""Loading a whole configuration: streams, rules, purposes and profile, from files or from plain data.
+"""Loading a whole configuration: streams, rules, purposes, profile, sources and more, from files or plain data.
 
 Both ways go through the same readers, so that a set published on a topic means what its files meant.
 """
@@ -17,8 +17,10 @@ from flows.fields import did_you_mean
 from flows.look_up_files import read_look_ups
 from flows.rules.declarations import read_budgets, read_profile, read_purposes
 from flows.rules.model import Aggregate, Budget, LookUpSource, Purpose, Rule, RuleSet
+from flows.rules.people import check_people, read_people
 from flows.rules.reader import Surroundings, read_rule
 from flows.settings import Settings
+from flows.sources.model import IdentityRules, Sources
 from flows.stream_files import read_declarations
 from flows.streams import EventType, Stream
 
@@ -28,6 +30,8 @@ _NOTHING: dict[str, dict[str, Any]] = {
     "purposes": {"purposes": {}},
     "profile": {"values": {}},
     "look_ups": {"look_ups": {}},
+    "sources": {"sources": {}},
+    "matching": {},
 }
 
 
@@ -39,11 +43,13 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
     purposes: dict[str, Any]
     profile: dict[str, Any]
     look_ups: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
+    identity: dict[str, Any] = {}
 
     def fingerprint(self) -> str:
         """24 hexadecimal digits over everything but comments, layout and the order of the files."""
         rules = sorted(self.rules.items())
-        more = [each for each in (self.look_ups,) if each]
+        more = [each for each in (self.look_ups, self.sources, self.identity) if each]
         plain = msgspec.json.encode([self.streams, rules, self.purposes, self.profile, *more])
         return hashlib.blake2b(plain, digest_size=12).hexdigest()
 
@@ -59,6 +65,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     documents: Documents
     budgets: dict[str, Budget] = {}
     look_ups: dict[str, LookUpSource] = {}
+    sources: Sources = Sources()
+    identity: IdentityRules = IdentityRules()
 
     def rule_set(self, tenant: str, number: int = 0) -> RuleSet:
         """The configuration as a rule set with a number (0: not published)."""
@@ -73,13 +81,15 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             fingerprint=self.documents.fingerprint(),
             budgets=self.budgets,
             look_ups=self.look_ups,
+            sources=self.sources,
+            identity=self.identity,
         )
 
 
 def load_configuration(settings: Settings) -> Configuration:
     """Everything the settings name; raises RulesWrong with all mistakes of all files.
 
-    The purposes and the profile may be missing as long as the settings keep their default names.
+    All but the streams and the rules may be missing as long as the settings keep their default names.
     """
     mistakes = Mistakes()
     streams_file = settings.path(settings.streams)
@@ -87,8 +97,9 @@ def load_configuration(settings: Settings) -> Configuration:
     purposes = _optional(settings, "purposes", mistakes)
     profile = _optional(settings, "profile", mistakes)
     look_ups = _optional(settings, "look_ups", mistakes)
+    people = _optional(settings, "sources", mistakes), _optional(settings, "matching", mistakes)
     rules = _read_folder(settings.path(settings.rules), mistakes)
-    return _compile(streams, rules, purposes, profile, look_ups, mistakes)
+    return _compile(streams, rules, purposes, profile, look_ups, people, mistakes)
 
 
 def load_rules(
@@ -127,6 +138,10 @@ def compile_documents(documents: Documents, name: str = "") -> Configuration:
         locate(documents.purposes, f"{name}purposes"),
         locate(documents.profile, f"{name}profile"),
         locate(documents.look_ups or _NOTHING["look_ups"], f"{name}look_ups"),
+        (
+            locate(documents.sources or _NOTHING["sources"], f"{name}sources"),
+            locate(documents.identity, f"{name}identity"),
+        ),
         Mistakes(),
     )
 
@@ -137,6 +152,7 @@ def _compile(
     purposes_at: Located | None,
     profile_at: Located | None,
     look_ups_at: Located | None,
+    people_at: tuple[Located | None, Located | None],
     mistakes: Mistakes,
 ) -> Configuration:
     """Read all documents against each other."""
@@ -146,10 +162,13 @@ def _compile(
     budgets = {} if purposes_at is None else read_budgets(purposes_at, mistakes)
     asked = {} if look_ups_at is None else read_look_ups(look_ups_at, mistakes)
     look_ups = {name: LookUpSource(name=name, fields=tuple(each.fields)) for name, each in asked.items()}
-    around = Surroundings(streams, purposes, profile, events, look_ups)
+    sources, identity = read_people(*people_at, events, mistakes)
+    around = Surroundings(streams, purposes, profile, events, look_ups, attributes=sources.readable())
     # Without what they refer to, rules would only repeat that it is missing.
-    readable = None not in (streams_at, purposes_at, profile_at, look_ups_at)
+    readable = None not in (streams_at, purposes_at, profile_at, look_ups_at, people_at[0])
     rules = _read_rules(rules_at, around, mistakes) if readable else ()
+    if purposes_at is not None and profile_at is not None:
+        check_people(people_at[0], sources, purposes, profile, mistakes)
     _check_references(rules_at, purposes_at, profile_at, mistakes)
     _check_aggregates(profile_at, events, mistakes)
     mistakes.raise_any()
@@ -159,6 +178,8 @@ def _compile(
         purposes=_plain(purposes_at),
         profile=_plain(profile_at),
         look_ups=_plain(look_ups_at) if look_ups else {},
+        sources=_plain(people_at[0]) if sources.systems else {},
+        identity=_plain(people_at[1]),
     )
     return Configuration(
         streams=streams,
@@ -169,6 +190,8 @@ def _compile(
         documents=documents,
         budgets=budgets,
         look_ups=look_ups,
+        sources=sources,
+        identity=identity,
     )
 
 

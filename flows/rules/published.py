@@ -35,6 +35,8 @@ class PublishedSet(msgspec.Struct, frozen=True, kw_only=True):
     purposes: Annotated[dict[str, Any], Meta(description="What `purposes.yaml` says.")]
     profile: Annotated[dict[str, Any], Meta(description="What `profile.yaml` says.")]
     look_ups: Annotated[dict[str, Any], Meta(description="What `look_ups.yaml` says.")] = {}
+    sources: Annotated[dict[str, Any], Meta(description="What `sources.yaml` says.")] = {}
+    identity: Annotated[dict[str, Any], Meta(description="What `identity.yaml` says.")] = {}
 
     def documents(self) -> Documents:
         """What was published, to be compiled again."""
@@ -44,6 +46,8 @@ class PublishedSet(msgspec.Struct, frozen=True, kw_only=True):
             purposes=self.purposes,
             profile=self.profile,
             look_ups=self.look_ups,
+            sources=self.sources,
+            identity=self.identity,
         )
 
 
@@ -73,6 +77,8 @@ def publish(
             purposes=documents.purposes,
             profile=documents.profile,
             look_ups=documents.look_ups,
+            sources=documents.sources,
+            identity=documents.identity,
         )
     )
     if len(value) > MAX_BYTES:
