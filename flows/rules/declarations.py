@@ -1,18 +1,16 @@
-"""Reading `purposes.yaml` and `profile.yaml`: why we may write, how often, and what is known of a customer."""
+"""Reading `purposes.yaml`: why we may write, and how often."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any, cast, get_args, get_type_hints
 
 from flows.documents import Located, Mistakes
 from flows.fields import DAY, Fields, did_you_mean, read_entries
-from flows.rules.model import Aggregate, Budget, Purpose
-from flows.stream_files import DASHED_NAME, NAME
+from flows.rules.model import Budget, Purpose
+from flows.stream_files import DASHED_NAME
 
 LANES = ("urgent", "normal", "bulk")
-TAKES: tuple[str, ...] = get_args(get_type_hints(Aggregate)["take"])
 _LATER_OF_PURPOSE = ("sticky", "zone")
 _OF_PURPOSE = ("lane", "valid_for", "rules", "consent", "quiet_hours", "budget")
 _QUIET = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)\Z")
@@ -105,38 +103,3 @@ def _quiet_hours(fields: Fields) -> tuple[str, str] | None:
         fields.wrong("quiet_hours", "not two times of day", 'Write e.g. "21:00-08:00".')
         return None
     return found[1], found[2]
-
-
-def read_profile(document: Located, mistakes: Mistakes) -> tuple[Aggregate, ...]:
-    """The aggregates of a document `values: {spent: {event: order.placed, take: sum, field: amount}}`."""
-    fields = Fields(document, mistakes, ("values",))
-    if not fields.require("values"):
-        return ()
-    at = fields.entries["values"]
-    found: list[Aggregate] = []
-    for name, below in read_entries(at, mistakes).items():
-        if not NAME.match(name):
-            mistakes.add(at, f"{name!r} cannot be a value's name", "Use letters, digits and _.", key=name)
-        aggregate = _aggregate(name, below, mistakes)
-        if aggregate is not None:
-            found.append(aggregate)
-    return tuple(found)
-
-
-def _aggregate(name: str, at: Located, mistakes: Mistakes) -> Aggregate | None:
-    """One aggregate over events or alarms."""
-    fields = Fields(
-        at, mistakes, ("event", "alarm", "take", "field"), ("ewma", "slope", "distinct", "stream")
-    )
-    fields.require("take")
-    take = fields.one_of("take", TAKES, "")
-    sources = [kind for kind in ("event", "alarm") if fields.has(kind)]
-    if len(sources) != 1:
-        mistakes.add(at, "one of `event` and `alarm` is needed", "For example `event: order.placed`.")
-        return None
-    if take == "count" and fields.has("field"):
-        fields.wrong("field", "a count has no field", "Remove it, or take something else.")
-    elif take not in ("", "count"):
-        fields.require("field")
-    source = f"{sources[0]}:{fields.text(sources[0])}"
-    return Aggregate(name=name, source=source, take=cast("Any", take), field=fields.text("field") or None)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from flows.rules import schema_declarations, schema_look_ups, schema_rule
+from flows.rules import schema_declarations, schema_look_ups, schema_people, schema_profile, schema_rule
 from flows.rules.schema_parts import Schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-Kind = Literal["rule", "streams", "purposes", "profile", "look_ups"]
+Kind = Literal["rule", "streams", "purposes", "profile", "look_ups", "sources", "identity"]
 
 _TITLES: dict[Kind, str] = {
     "rule": "A rule of Telltale",
@@ -21,13 +21,17 @@ _TITLES: dict[Kind, str] = {
     "purposes": "Purposes of Telltale",
     "profile": "The profile of Telltale",
     "look_ups": "Look-ups of Telltale",
+    "sources": "Source systems of Telltale",
+    "identity": "Identity of Telltale",
 }
 _MAKERS: dict[Kind, Callable[[], Schema]] = {
     "rule": schema_rule.rule,
     "streams": schema_declarations.streams,
     "purposes": schema_declarations.purposes,
-    "profile": schema_declarations.profile,
+    "profile": schema_profile.profile,
     "look_ups": schema_look_ups.look_ups,
+    "sources": schema_people.sources,
+    "identity": schema_people.identity,
 }
 KINDS: tuple[Kind, ...] = tuple(_MAKERS)
 

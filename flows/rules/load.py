@@ -15,9 +15,21 @@ import msgspec
 from flows.documents import Located, Mistakes, locate, read_file
 from flows.fields import did_you_mean
 from flows.look_up_files import read_look_ups
-from flows.rules.declarations import read_budgets, read_profile, read_purposes
-from flows.rules.model import Aggregate, Budget, LookUpSource, Purpose, Rule, RuleSet
+from flows.rules.declarations import read_budgets, read_purposes
+from flows.rules.model import (
+    Aggregate,
+    Budget,
+    LookUpSource,
+    NamedPlace,
+    Purpose,
+    Rule,
+    RuleSet,
+    StreamAggregate,
+    StreamPosition,
+)
 from flows.rules.people import check_people, read_people
+from flows.rules.profile_checks import check_profile
+from flows.rules.profile_files import ProfileFile, read_profile
 from flows.rules.reader import Surroundings, read_rule
 from flows.settings import Settings
 from flows.sources.model import IdentityRules, Sources
@@ -67,6 +79,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     look_ups: dict[str, LookUpSource] = {}
     sources: Sources = Sources()
     identity: IdentityRules = IdentityRules()
+    measured: tuple[StreamAggregate, ...] = ()
+    places: tuple[NamedPlace, ...] = ()
+    position: StreamPosition | None = None
 
     def rule_set(self, tenant: str, number: int = 0) -> RuleSet:
         """The configuration as a rule set with a number (0: not published)."""
@@ -83,6 +98,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             look_ups=self.look_ups,
             sources=self.sources,
             identity=self.identity,
+            measured=self.measured,
+            places=self.places,
+            position=self.position,
         )
 
 
@@ -158,19 +176,28 @@ def _compile(
     """Read all documents against each other."""
     streams, events = ({}, {}) if streams_at is None else read_declarations(streams_at, mistakes)
     purposes = {} if purposes_at is None else read_purposes(purposes_at, mistakes)
-    profile = () if profile_at is None else read_profile(profile_at, mistakes)
+    profile = ProfileFile() if profile_at is None else read_profile(profile_at, mistakes)
     budgets = {} if purposes_at is None else read_budgets(purposes_at, mistakes)
     asked = {} if look_ups_at is None else read_look_ups(look_ups_at, mistakes)
     look_ups = {name: LookUpSource(name=name, fields=tuple(each.fields)) for name, each in asked.items()}
     sources, identity = read_people(*people_at, events, mistakes)
-    around = Surroundings(streams, purposes, profile, events, look_ups, attributes=sources.readable())
+    around = Surroundings(
+        streams,
+        purposes,
+        profile.values,
+        events,
+        look_ups,
+        measured=profile.measured,
+        attributes=sources.readable(),
+    )
     # Without what they refer to, rules would only repeat that it is missing.
     readable = None not in (streams_at, purposes_at, profile_at, look_ups_at, people_at[0])
     rules = _read_rules(rules_at, around, mistakes) if readable else ()
     if purposes_at is not None and profile_at is not None:
-        check_people(people_at[0], sources, purposes, profile, mistakes)
-    _check_references(rules_at, purposes_at, profile_at, mistakes)
-    _check_aggregates(profile_at, events, mistakes)
+        check_people(people_at[0], sources, purposes, profile.values, mistakes)
+    names = [name for at in rules_at.values() if (name := _text_at(at, "rule"))]
+    _check_references(names, purposes_at, mistakes)
+    check_profile(profile_at, streams, events, names, mistakes)
     mistakes.raise_any()
     documents = Documents(
         streams=_plain(streams_at),
@@ -186,12 +213,15 @@ def _compile(
         events=events,
         rules=rules,
         purposes=purposes,
-        profile=profile,
+        profile=profile.values,
         documents=documents,
         budgets=budgets,
         look_ups=look_ups,
         sources=sources,
         identity=identity,
+        measured=profile.measured,
+        places=profile.places,
+        position=profile.position,
     )
 
 
@@ -242,34 +272,12 @@ def _read_rules(
     return tuple(found[name] for name in sorted(found))
 
 
-def _check_references(
-    rules: Mapping[str, Located], purposes: Located | None, profile: Located | None, mistakes: Mistakes
-) -> None:
-    """Rules that purposes and aggregates name must exist, even when they are wrong themselves."""
-    known = [name for at in rules.values() if (name := _text_at(at, "rule"))]
+def _check_references(known: list[str], purposes: Located | None, mistakes: Mistakes) -> None:
+    """Rules that purposes name must exist, even when they are wrong themselves."""
     for purpose in _below(purposes, "purposes"):
         listed = _below_value(purpose, "rules")
         for item in listed.value if listed is not None and isinstance(listed.value, list) else []:
             _check_rule(item, known, mistakes)
-    for aggregate in _below(profile, "values"):
-        alarm = _below_value(aggregate, "alarm")
-        if alarm is not None:
-            _check_rule(alarm, known, mistakes)
-
-
-def _check_aggregates(profile: Located | None, events: Mapping[str, EventType], mistakes: Mistakes) -> None:
-    """Declared events that aggregates are over must exist, and hold the field."""
-    for aggregate in _below(profile, "values") if events else []:
-        at, field = _below_value(aggregate, "event"), _below_value(aggregate, "field")
-        if at is None or not isinstance(at.value, str):
-            continue
-        if at.value not in events:
-            mistakes.add(at, f"the event {at.value!r} is not declared", did_you_mean(at.value, events))
-        elif field is not None and isinstance(field.value, str) and events[at.value].fields:
-            known = [declared.name for declared in events[at.value].fields]
-            if field.value not in known:
-                message = f"the event {at.value!r} has no field {field.value!r}"
-                mistakes.add(field, message, did_you_mean(field.value, known))
 
 
 def _check_rule(at: Located, known: list[str], mistakes: Mistakes) -> None:

@@ -1,10 +1,10 @@
-"""The JSON Schemas of `streams.yaml`, `purposes.yaml` and `profile.yaml`."""
+"""The JSON Schemas of `streams.yaml` and `purposes.yaml`."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from flows.rules.declarations import LANES, TAKES
+from flows.rules.declarations import LANES
 from flows.rules.schema_parts import (
     Schema,
     dashed,
@@ -83,30 +83,6 @@ def _budgets() -> Schema:
         ["at_most", "every"],
     )
     return named("The budgets by name.", budget, DASHED_NAME)
-
-
-def profile() -> Schema:
-    """What is known of a customer."""
-    fields: dict[str, Schema] = {
-        "event": text("The type of the events it is made of."),
-        "alarm": dashed("The rule whose raised alarms it is made of."),
-        "take": one_of("What is taken of them.", TAKES),
-        "field": text(
-            "Of which field: of the event's data, or of the alarm's facts or reading. Not for a count."
-        ),
-    }
-    one = {"oneOf": [{"required": ["event"]}, {"required": ["alarm"]}]}
-    counted: Schema = {
-        "if": {"properties": {"take": {"const": "count"}}},
-        "then": {"not": {"required": ["field"]}},
-        "else": {"required": ["field"]},
-    }
-    value = mapping("One value of the profile.", fields, ["take"], **one, **counted)
-    return mapping(
-        "What is known of a customer now; rules read it as profile.<name>.",
-        {"values": named("The values by name.", value)},
-        ["values"],
-    )
 
 
 def _stream() -> Schema:

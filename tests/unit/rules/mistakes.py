@@ -6,8 +6,9 @@ from textwrap import dedent
 
 from flows.documents import Mistakes, read_text
 from flows.errors import Finding
-from flows.rules.declarations import read_profile, read_purposes
+from flows.rules.declarations import read_purposes
 from flows.rules.model import Rule
+from flows.rules.profile_files import read_profile
 from flows.rules.reader import Surroundings, read_rule
 from flows.stream_files import read_streams
 
@@ -40,7 +41,9 @@ def surroundings() -> Surroundings:
     documents = [read_text(text, "f", mistakes) for text in (STREAMS, PURPOSES, PROFILE)]
     streams, purposes, profile = (document for document in documents if document is not None)
     found = Surroundings(
-        read_streams(streams, mistakes), read_purposes(purposes, mistakes), read_profile(profile, mistakes)
+        read_streams(streams, mistakes),
+        read_purposes(purposes, mistakes),
+        read_profile(profile, mistakes).values,
     )
     mistakes.raise_any()
     return found

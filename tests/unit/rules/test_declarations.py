@@ -1,4 +1,4 @@
-"""Purposes and the profile."""
+"""Purposes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from flows.documents import Located, Mistakes, read_text
-from flows.rules.declarations import read_profile, read_purposes
-from flows.rules.model import Aggregate, Purpose
+from flows.rules.declarations import read_purposes
+from flows.rules.model import Purpose
 
 
 def read(reader: Callable[[Located, Mistakes], object], text: str) -> tuple[object, list[str]]:
@@ -56,36 +56,3 @@ def test_purposes_have_a_lane_a_validity_and_perhaps_their_rules() -> None:
 def test_a_wrong_purpose_is_refused(text: str, part: str) -> None:
     """Safety always names its rules."""
     assert part in "\n".join(read(read_purposes, text)[1])
-
-
-def test_aggregates_are_over_events_or_alarms() -> None:
-    """A count needs no field, all else does."""
-    text = "values: {a: {event: order.placed, take: sum, field: amount}, b: {alarm: hot, take: count}}"
-    assert read(read_profile, text) == (
-        (
-            Aggregate(name="a", source="event:order.placed", take="sum", field="amount"),
-            Aggregate(name="b", source="alarm:hot", take="count"),
-        ),
-        [],
-    )
-
-
-def test_a_slip_in_what_is_taken_brings_no_second_mistake() -> None:
-    """Whether a field belongs there is not known before."""
-    assert len(read(read_profile, "values: {a: {event: e, take: summ, field: x}}")[1]) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("values: {a: {take: count}}", "one of `event` and `alarm`"),
-        ("values: {a: {event: e, alarm: b, take: count}}", "one of `event` and `alarm`"),
-        ("values: {a: {event: e, take: sum}}", "'field' is missing"),
-        ("values: {a: {event: e, take: count, field: x}}", "a count has no field"),
-        ("values: {a: {event: e, take: median, field: x}}", "'median' is not known here"),
-        ("values: {a b: {event: e, take: count}}", "cannot be a value's name"),
-    ],
-)
-def test_a_wrong_aggregate_is_refused(text: str, part: str) -> None:
-    """Each with its reason."""
-    assert part in "\n".join(read(read_profile, text)[1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from flows.documents import Mistakes, read_text
+from flows.rules.json_schema import schema_of
 from flows.rules.model import Aggregate, NamedPlace, StreamAggregate, StreamPosition
 from flows.rules.profile_checks import check_profile
 from flows.rules.profile_files import ProfileFile, read_profile
@@ -166,6 +168,26 @@ def test_a_mistake_is_said_with_what_mends_it(text: str, part: str) -> None:
     _, mistakes = read(text)
     assert part in "\n".join(mistakes)
     assert len(mistakes) <= 2
+
+
+def test_the_schema_for_editors_takes_what_the_loader_takes() -> None:
+    """The whole of it; and it refuses what a kind of value lacks, or cannot have."""
+    schema = Draft202012Validator(schema_of("profile"))
+    mistakes = Mistakes()
+    document = read_text(WHOLE, "profile.yaml", mistakes)
+    assert document is not None
+    plain = document.plain()
+    assert [error.message for error in schema.iter_errors(plain)] == []
+    for name, without in (
+        ("mood", "half_life"),
+        ("spending", "over"),
+        ("brands", "most"),
+        ("brands", "field"),
+        ("open_complaints", "closed_by"),
+    ):
+        value = {key: said for key, said in plain["values"][name].items() if key != without}
+        assert not schema.is_valid({"values": {name: value}})
+    assert not schema.is_valid({"values": {"a": {"event": "any", "take": "since", "field": "x"}}})
 
 
 def test_a_slip_in_what_is_taken_brings_no_second_mistake() -> None:
