@@ -485,3 +485,13 @@ class VaultUnreadable(WrongInput):
             f"What the vault keeps of {place} does not open: it was changed, or put there from elsewhere. Restore "
             "the identity database from a copy."
         )
+
+
+class LookUpsMissing(WrongInput):
+    """Whoever is to ask other systems knows of none."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"There is no system to ask: {file} declares none. Declare one under `look_ups:`, or leave this "
+            "process away."
+        )

@@ -82,6 +82,13 @@ CATALOGUE: tuple[Metric, ...] = (
         labels=("connector", "status"),
     ),
     Metric(
+        name="answers_total",
+        kind="counter",
+        unit="answers",
+        help="Answers to the questions of rules, by status; unknown is one that could not be learnt.",
+        labels=("status",),
+    ),
+    Metric(
         name="dead_letters_total",
         kind="counter",
         unit="messages",
@@ -101,6 +108,12 @@ CATALOGUE: tuple[Metric, ...] = (
         unit="seconds",
         help="Wall clock minus the event time up to which a partition has been handled.",
         labels=("stream", "partition"),
+    ),
+    Metric(
+        name="customers_clock_lag_seconds",
+        kind="gauge",
+        unit="seconds",
+        help="How far the Clock of the customers flow, by which everything that waits is decided, is behind the wall clock.",
     ),
     Metric(
         name="source_lag_messages",
@@ -200,9 +213,11 @@ class Metrics:
         self.actions = self._counter("actions_total")
         self.held_actions = self._counter("held_actions_total")
         self.outcomes = self._counter("outcomes_total")
+        self.answers = self._counter("answers_total")
         self.dead_letters = self._counter("dead_letters_total")
         self.misplaced_devices = self._counter("misplaced_devices_total")
         self.clock_lag_seconds = self._gauge("clock_lag_seconds")
+        self.customers_clock_lag_seconds = self._gauge("customers_clock_lag_seconds")
         self.source_lag_messages = self._gauge("source_lag_messages")
         self.last_commit_timestamp_seconds = self._gauge("last_commit_timestamp_seconds")
         self.heartbeat_timestamp_seconds = self._gauge("heartbeat_timestamp_seconds")

@@ -1,0 +1,95 @@
+"""Questions under way: what is known is said at once, who asks the same waits together, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from flows.look_up_files import AskedSystem
+from flows.look_ups.breaker import Breaker
+from flows.look_ups.memory import Key, Memory
+from flows.look_ups.systems import NotLearnt, System, Unwell
+from flows.schema import Answer, LookUp, Value
+
+Found = Mapping[str, Value]
+
+
+class Asking:
+    """Asks the declared systems; each has its own limit of questions at once, so that a slow one slows nobody else."""
+
+    def __init__(
+        self,
+        declared: Mapping[str, AskedSystem],
+        systems: Mapping[str, System],
+        clock: Callable[[], int],
+        at_once: int,
+    ) -> None:
+        """`clock` gives the wall clock in ms."""
+        self._declared, self._systems, self._clock = declared, systems, clock
+        self._memory = Memory()
+        self._breakers = {name: Breaker() for name in declared}
+        self._turns = {name: asyncio.Semaphore(at_once) for name in declared}
+        self._under_way: dict[Key, asyncio.Task[Found]] = {}
+
+    async def answer(self, question: LookUp) -> Answer:
+        """The answer to a question, at the latest when nobody waits any more; never raises for what a system does."""
+        try:
+            values = await self._values(question)
+        except NotLearnt as reason:
+            return self._said(question, {}, str(reason))
+        return self._said(question, values, None)
+
+    async def _values(self, question: LookUp) -> Found:
+        now = self._clock()
+        declared = self._declared.get(question.source)
+        if declared is None:
+            raise NotLearnt(f"look_ups.yaml declares no {question.source!r}")
+        if question.key is None:
+            raise NotLearnt("there is nothing to ask about")
+        if question.until <= now:
+            raise NotLearnt("nobody waits any more")
+        key = (question.source, question.key)
+        known = self._memory.get(key, now)
+        if known is not None:
+            return known
+        if self._breakers[question.source].is_open(now):
+            raise NotLearnt("it has not answered for a while, and is left alone")
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._ask(key, declared))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), (question.until - now) / 1000)
+        except TimeoutError as error:
+            raise NotLearnt("it did not answer in time") from error
+
+    async def _ask(self, key: Key, declared: AskedSystem) -> Found:
+        breaker = self._breakers[declared.name]
+        async with self._turns[declared.name]:
+            try:
+                values = await asyncio.wait_for(
+                    self._systems[declared.name].ask(key[1]), declared.timeout / 1000
+                )
+            except TimeoutError as error:
+                breaker.failed(self._clock())
+                raise NotLearnt("it did not answer in time") from error
+            except Unwell:
+                breaker.failed(self._clock())
+                raise
+            except NotLearnt:
+                breaker.answered()
+                raise
+        breaker.answered()
+        if declared.cache:
+            self._memory.put(key, values, self._clock() + declared.cache)
+        return values
+
+    def _said(self, question: LookUp, values: Found, reason: str | None) -> Answer:
+        return Answer(
+            id=question.id,
+            customer=question.customer,
+            status="answered" if reason is None else "unknown",
+            values=dict(values),
+            reason=reason,
+            at=self._clock(),
+        )
