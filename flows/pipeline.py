@@ -17,6 +17,8 @@ from pathlib import Path
 
 from bytewax.dataflow import Dataflow
 
+from flows.clocks import ClockWriter
+from flows.engine.gate import Bound
 from flows.engine.messages import Watch
 from flows.metrics import Metrics, serve
 from flows.rules.published import RuleSets
@@ -36,9 +38,15 @@ class Surroundings:
         self.settings, self.flow = settings, flow
         self.metrics = Metrics()
         self._topics = open_topics(settings)
-        self.rule_sets = RuleSets(self.open(), TopicNames(settings.topics.prefix), settings.tenant)
+        names = TopicNames(settings.topics.prefix)
+        self.rule_sets = RuleSets(self.open(), names, settings.tenant)
         self.rule_sets.poll()
-        self.watch = Watch(on_lag=self._lag, on_commit=self._committed)
+        self.watch = Watch(
+            bound=Bound(),
+            on_lag=self._lag,
+            on_commit=self._committed,
+            clocks=ClockWriter(self.open(), names.clocks, flow),
+        )
 
     def open(self) -> Topics:
         """The bus, one for the process: its readers and writers are what is not shared."""

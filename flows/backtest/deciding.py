@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from flows.customers.bucket import Bucket, saved
+from flows.customers.bucket import Bucket
+from flows.customers.judge import due
+from flows.customers.packed import Packed
 from flows.customers.profile import Cell, cell_key, cell_of
 from flows.customers.resolve import AlarmIn, EventIn, IdentityIn, Incoming, Resolver
 from flows.customers.rule_index import CurrentRules, RuleBook
@@ -34,9 +36,11 @@ class Deciding:
         self._resolver, self._limits = Resolver(book), RuleLimits(book)
         roles = tuple(Role(role=role, customer=who) for role, who in case.given.roles.items())
         self._resolver.take(IdentityIn(SUBJECT, Identity(number=1, roles=roles)))
-        customers = {name: _known(case, sets.current) for name in self._deciders()}
+        customers = Packed(due=due)
+        for name in self._deciders():
+            customers.put(name, _known(case, sets.current))
         tenant = sets.current.tenant
-        self._bucket = Bucket(tenant, book, lambda: self._now, saved(customers), case.given.zone)
+        self._bucket = Bucket(tenant, book, lambda: self._now, customers, case.given.zone)
 
     def _deciders(self) -> set[str]:
         """Whom what is given is known of: who holds the deciding role, and the subjects of events."""

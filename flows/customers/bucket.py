@@ -7,47 +7,48 @@ remembered until the trigger is read again, which then goes into the profile and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Callable, Iterator, Sequence
 
 from flows.customers import profile
 from flows.customers.cause import event_trigger
 from flows.customers.counting import count_alarm, count_event
 from flows.customers.decide import Decider
-from flows.customers.judge import Judge, Judged
+from flows.customers.judge import Judge, Judged, due
+from flows.customers.packed import Packed
 from flows.customers.rule_index import RuleBook, RuleIndex
 from flows.customers.rule_limits import Decided
 from flows.customers.state import Customer, apply, forget, is_decided
-from flows.customers.triggers import AlarmFor, EventFor, OutcomeOf, Published, Trigger
-from flows.errors import StateUnreadable
+from flows.customers.triggers import AlarmFor, EventFor, OutcomeOf, Published, RulesChanged, Tick, Trigger
 from flows.schema import Decision, Profile, Value
 
-_FORMAT = 2
-_State = dict[str, Customer]
+# So many who are due are decided at one tick, the rest at the next.
+_DUE_AT_ONCE = 256
 
 
 class Bucket:
-    """Some of the customers; `clock` is the wall clock in ms, `zone` that of customers whose profile tells none."""
+    """Some of the customers; `clock` is the wall clock in ms, `zone` that of customers whose profile tells none.
+
+    `customers` is built with `judge.due`, so that it knows who is due.
+    """
 
     def __init__(
         self,
         tenant: str,
         book: RuleBook,
         clock: Callable[[], int],
-        snapshot: bytes | None = None,
+        customers: Packed | None = None,
         zone: str | None = None,
     ) -> None:
         self._tenant = tenant
         self._book = book
         self._clock = clock
         self._zone = zone
-        self._customers: _State = {} if snapshot is None else _read(snapshot)
+        self._customers = Packed(due=due) if customers is None else customers
         self._numbers: dict[str, int] = {}
 
     def snapshot(self) -> bytes:
-        """All its customers: a format byte and MessagePack."""
-        return saved(self._customers)
+        """What changed of its customers since their base."""
+        return self._customers.snapshot()
 
     def take(self, triggers: list[Trigger]) -> list[Decided | Profile]:
         """The decisions on a batch in its order, then the profile of each customer it touched."""
@@ -56,13 +57,29 @@ class Bucket:
         out: list[Decided | Profile] = []
         touched: dict[str, None] = {}
         for trigger in triggers:
-            name, decided = self._take(trigger, judge, decider.rules)
-            out += decided
-            touched[name] = None
+            if isinstance(trigger, Tick | RulesChanged):
+                for name, decided in self._look(trigger, judge):
+                    out += decided
+                    touched[name] = None
+            else:
+                name, decided = self._take(trigger, judge, decider.rules)
+                out += decided
+                touched[name] = None
         for name in touched:
-            forget(self._customers[name])
+            forget(self._customers.touch(name))
             out.append(self._profile(name, decider.rules))
+        self._customers.cool()
         return out
+
+    def _look(self, trigger: Tick | RulesChanged, judge: Judge) -> Iterator[tuple[str, list[Decided]]]:
+        """Look after those who are due, or after all: who decided something, and what."""
+        if isinstance(trigger, Tick):
+            for name in self._customers.due_by(trigger.now, _DUE_AT_ONCE):
+                yield name, _decided(judge.on_due(self._customer(name), trigger.now))
+            return
+        for name in self._customers.names():
+            if decided := _decided(judge.on_rules(self._customer(name))):
+                yield name, decided
 
     def _take(self, trigger: Trigger, judge: Judge, index: RuleIndex) -> tuple[str, list[Decided]]:
         """One trigger; returns whose it is, and what was decided."""
@@ -83,7 +100,7 @@ class Bucket:
                 raise NotImplementedError(type(trigger).__name__)
 
     def _customer(self, name: str) -> Customer:
-        return self._customers.setdefault(name, Customer())
+        return self._customers.touch(name)
 
     def _fold(self, customer: Customer, decision: Decision) -> list[Decided]:
         """Apply a published decision unless the snapshot held it already.
@@ -112,7 +129,7 @@ class Bucket:
 
     def _profile(self, name: str, index: RuleIndex) -> Profile:
         """What is known of a customer now."""
-        customer = self._customers[name]
+        customer = self._customers.touch(name)
         values: dict[str, Value] = {
             a.name: profile.value_over([p.cells for p in customer.parts.values()], a)
             for a in index.rule_set.profile
@@ -127,15 +144,3 @@ class Bucket:
 
 def _decided(judged: Sequence[Judged]) -> list[Decided]:
     return [Decided(each) for each in judged if isinstance(each, Decision)]
-
-
-def saved(customers: _State) -> bytes:
-    """A snapshot of customers by name: a format byte and MessagePack."""
-    return bytes([_FORMAT]) + msgspec.msgpack.encode(customers)
-
-
-def _read(snapshot: bytes) -> _State:
-    """Read a snapshot; raises StateUnreadable for a format that is not known."""
-    if snapshot[:1] != bytes([_FORMAT]):
-        raise StateUnreadable("the customers", snapshot[0] if snapshot else 0, _FORMAT)
-    return msgspec.msgpack.decode(snapshot[1:], type=_State)

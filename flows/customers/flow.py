@@ -1,11 +1,12 @@
 """The customers dataflow: published decisions and identity first, then alarms, events and outcomes.
 
 ```
-published ─┬────────────────────────────┐
-identity ──┤                            ▼
-alarms ────┼─► resolve (by identity ─► customers ─► rule-limits ─► out: decisions, then actions and profiles
-events ────┘    partition)             (by bucket)   (by rule)
+published ─┬────────────────────────────┐         bases (by bucket)
+identity ──┤                            ▼         ▲
+alarms ────┼─► resolve (by identity ─► customers ─┴► rule-limits ─► out: decisions, then actions and profiles
+events ────┘    partition)             (by bucket)    (by rule)
 outcomes ───────────────────────────────▲
+ticks ──────────────────────────────────┘
 ```
 A team's steps lie behind `events`, beside the decisions and before the actions.
 """
@@ -19,21 +20,25 @@ import bytewax.operators as op  # pyright: ignore[reportMissingTypeStubs]
 from bytewax.dataflow import Dataflow, Stream
 from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeStubs]
 
+from flows.clocks import ClockReader
 from flows.customers import decoding, operators, outgoing
+from flows.customers.bases import Bases, NewBase
 from flows.customers.decoding import Decoding
+from flows.customers.expected import expected
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided
 from flows.customers.stepped import Amendments, Joints
-from flows.customers.triggers import AlarmFor, EventFor, Trigger
+from flows.customers.triggers import AlarmFor, EventFor, RulesChanged, Tick, Trigger
 from flows.engine import names
 from flows.engine.attach import Attached, attach
 from flows.engine.blame import Blame
 from flows.engine.latest import LatestSource
-from flows.engine.messages import Item, MessageSource, ToItems, Watch
+from flows.engine.messages import Item, MessageSource, TimeOf, ToItems, Watch
 from flows.engine.published import PublishedSource
 from flows.engine.rule_sets import PollSource
 from flows.engine.sink import Beat, Outgoing, Settle, TopicSink
+from flows.engine.ticks import Dues, Ticking, TickSource
 from flows.metrics import Metrics
 from flows.rules.model import RuleSet
 from flows.schema import Profile
@@ -80,21 +85,36 @@ def customers_flow(
     book = RuleBook(rule_sets)
     flow = Dataflow(names.CUSTOMERS_FLOW)
 
-    def gated(topic: str, to_items: ToItems) -> MessageSource:
-        return MessageSource(
-            open_topics, topic, topics.group(GROUP), to_items, settings.customers.batch, watch=watch
-        )
+    def gated(topic: str, to_items: ToItems, time_of: TimeOf | None = None) -> MessageSource:
+        group, batch = topics.group(GROUP), settings.customers.batch
+        return MessageSource(open_topics, topic, group, to_items, batch, watch=watch, time_of=time_of)
 
     rules = PollSource(rule_sets, watch=watch)
     published = PublishedSource(open_topics, topics.decisions, decoder.published, watch)
     identity = LatestSource(open_topics, topics.identity, decoder.identity, watch=watch)
+    own = (topics.identity, topics.alarms, topics.events, topics.outcomes)
+    bases, dues = Bases(), Dues()
+    ticking = Ticking(
+        open_clock=lambda clock: ClockReader(open_topics(), topics.clocks, clock),
+        expected=lambda: expected(rule_sets.current, topics, own, lambda t: _partitions(open_topics, t)),
+        rules=lambda: rule_sets.current.number,
+        dues=dues,
+        tick=Tick,
+        rules_changed=RulesChanged,
+        on_lag=metrics.customers_clock_lag_seconds.set,
+    )
     inputs = op.merge(
         "inputs",
         op.input(names.CUSTOMERS_RULES, flow, rules),
         op.input(names.CUSTOMERS_PUBLISHED, flow, published),
         op.input(names.CUSTOMERS_IDENTITY, flow, identity),
-        op.input(names.CUSTOMERS_ALARMS, flow, gated(topics.alarms, decoder.alarms)),
-        *_events(op.input(names.CUSTOMERS_EVENTS, flow, gated(topics.events, decoder.events)), steps, joints),
+        op.input(names.CUSTOMERS_TICKS, flow, TickSource(ticking, watch)),
+        op.input(names.CUSTOMERS_ALARMS, flow, gated(topics.alarms, decoder.alarms, _time_of)),
+        *_events(
+            op.input(names.CUSTOMERS_EVENTS, flow, gated(topics.events, decoder.events, _time_of)),
+            steps,
+            joints,
+        ),
         op.input(names.CUSTOMERS_OUTCOMES, flow, gated(topics.outcomes, decoder.outcomes)),
     )
     dead = op.branch("unreadable", inputs, _is_outgoing)
@@ -107,8 +127,16 @@ def customers_flow(
 
     straight = cast("KeyedStream[Trigger]", unresolved.falses)
     triggers = op.merge("triggers", straight, op.map("to-bucket", resolved, to_bucket))
-    build = operators.bucket_step(settings.tenant, book, watch.clock)
-    decided = op.branch("decided", op.stateful_batch(names.CUSTOMERS_BUCKETS, triggers, build), _is_decided)
+    buckets = operators.Buckets(
+        tenant=settings.tenant, book=book, clock=watch.clock, key_of=where.of_customer,
+        bases=bases, dues=dues, metrics=metrics,
+    )  # fmt: skip
+    said = op.stateful_batch(names.CUSTOMERS_BUCKETS, triggers, operators.bucket_step(buckets))
+    kept = op.branch("new-bases", said, _is_base)
+    op.stateful_batch(
+        names.CUSTOMERS_BASES, cast("KeyedStream[NewBase]", kept.trues), operators.base_step(bases)
+    )
+    decided = op.branch("decided", kept.falses, _is_decided)
     by_rule = op.map("to-rule", cast("KeyedStream[Decided]", decided.trues), _by_rule)
     limited = op.stateful_batch(names.CUSTOMERS_RULE_LIMITS, by_rule, operators.rule_limits_step(book))
     counted = Counted(metrics, topics, actions=steps.actions is None)
@@ -201,6 +229,16 @@ def _partitions(open_topics: Callable[[], Topics], topic: str) -> int:
         topics.close()
 
 
+def _time_of(items: list[Item]) -> int | None:
+    """The greatest event time (ms) of what was read; None when none could be."""
+    times = [
+        found.alarm.at if isinstance(found, AlarmIn) else found.at
+        for _, found in items
+        if isinstance(found, AlarmIn | EventIn)
+    ]
+    return max(times, default=None)
+
+
 def _by_rule(item: tuple[str, Decided]) -> tuple[str, Decided]:
     return item[1].decision.rule, item[1]
 
@@ -215,6 +253,10 @@ def _is_event(item: tuple[str, object]) -> bool:
 
 def _is_incoming(item: tuple[str, object]) -> bool:
     return isinstance(item[1], AlarmIn | EventIn | IdentityIn | BindIn)
+
+
+def _is_base(item: tuple[str, object]) -> bool:
+    return isinstance(item[1], NewBase)
 
 
 def _is_decided(item: tuple[str, object]) -> bool:

@@ -99,6 +99,11 @@ class Packed:
         self._changed[name] = self._touched[name] = None
         return found
 
+    def put(self, name: str, customer: Customer) -> None:
+        """Have this customer from now on, in the place of one of that name."""
+        self.touch(name)
+        self._unpacked[name] = customer
+
     def drop(self, name: str) -> None:
         """Forget a customer, if there is one."""
         if name not in self:
@@ -193,7 +198,9 @@ class Packed:
         customer = self._unpacked.pop(name)
         if name in self._changed:
             del self._changed[name]
-            self._put(name, _encode(customer))
+            packed = _encode(customer)
+            if name in self._delta or packed != self._base.get(name):
+                self._put(name, packed)
 
     def _put(self, name: str, packed: bytes | None) -> None:
         if name in self._delta:

@@ -121,3 +121,18 @@ class RulesChanged(msgspec.Struct, frozen=True):
 
 
 Trigger = Stashed | Published | PersonOf | HandOver | Expect | Erase | HandedOver | Tick | RulesChanged
+
+
+def whose(trigger: Trigger) -> str | None:
+    """The customer whose bucket a trigger goes to; None for what every bucket gets."""
+    match trigger:
+        case Tick() | RulesChanged():
+            return None
+        case Published(decision=found) | AnswerOf(answer=found):
+            return found.customer
+        case OutcomeOf(outcome=outcome):
+            return outcome.decider or outcome.customer
+        case HandOver(source=customer) | Expect(target=customer):
+            return customer
+        case _:
+            return trigger.customer

@@ -20,6 +20,7 @@ from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeSt
 
 from flows.devices.operator import OutItem, ShardItem, ShardLogic, alarm_out
 from flows.devices.shard import RuleSets, Shard, ShardPlace
+from flows.devices.slow_decoder import time_of
 from flows.engine import names as step
 from flows.engine.attach import Joint, attach
 from flows.engine.latest import LatestSource
@@ -181,6 +182,7 @@ class _Wiring:
             self._settings.devices.batch,
             gated=bool(stream.attributes),
             watch=self._watch,
+            time_of=lambda value: time_of(stream, value, self._settings.devices.max_message_bytes),
         )
         found.append(op.input(f"{step.DEVICES_READINGS}-{stream.name}", flow, readings))
         return found

@@ -186,3 +186,9 @@ def decode_slowly(
         except _Refused as refused:
             refusals.append(refused.refusal)
     return readings, refusals
+
+
+def time_of(stream: Stream, value: bytes, max_bytes: int) -> int | None:
+    """The greatest event time (ms) of one message; None of one without a reading that can be read."""
+    readings, _ = decode_slowly(stream, (), value, max_bytes)
+    return max((reading.at for reading in readings), default=None)

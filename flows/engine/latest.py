@@ -12,6 +12,7 @@ from datetime import datetime
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.engine.clock import LONGEST_SLEEP_MS, moment
+from flows.engine.clocks import PartitionClock
 from flows.engine.messages import UNWATCHED, Item, ToItems, Watch, part_names
 from flows.engine.told import told
 from flows.topics.port import Message, Topics, read_latest
@@ -30,6 +31,7 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
         self._to_items = to_items
         self._batch = batch
         self._watch = watch
+        self._clock = PartitionClock(topic, partition, watch.clocks, watch.clock)
         self._idle = False
 
     def next_batch(self) -> list[Item]:
@@ -37,10 +39,14 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
         if self._found is None and self._watch.stopping():
             raise StopIteration
         with told("latest"):
+            self._clock.epoch_ended()
             if self._found is not None:
                 messages, self._found = self._found, None
             else:
+                asked = self._watch.clock()
                 messages = self._reader.read(self._batch)
+                appended = messages[-1].appended if messages else None
+                self._clock.has_read(asked, at_end=self._reader.at_end, at=appended, appended=appended)
             self._idle = not messages
             return self._to_items(messages) if messages else []
 
@@ -50,6 +56,7 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
 
     def snapshot(self) -> int:
         """How far it has read; only to be seen, a start reads all again."""
+        self._clock.snapshot()
         return self._reader.position
 
     def close(self) -> None:

@@ -13,7 +13,9 @@ import msgspec
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from flows.clocks import ClockWriter
 from flows.engine.clock import LONGEST_SLEEP_MS, Clock, moment, wall_clock
+from flows.engine.clocks import PartitionClock
 from flows.engine.gate import Bound, Gate
 from flows.engine.told import told
 from flows.errors import OffsetExpired, TelltaleError
@@ -21,6 +23,7 @@ from flows.topics.port import Message, Reader, Topics
 
 Item = tuple[str, object]
 ToItems = Callable[[list[Message]], list[Item]]
+TimeOf = Callable[[list[Item]], int | None]
 OnLag = Callable[[str, int, int], None]
 Stopping = Callable[[], bool]
 
@@ -39,7 +42,7 @@ class Watch(msgspec.Struct, frozen=True):
     """What the sources of one flow share: the clock, when to stop, whether all is bound, who asks for lag.
 
     `on_lag` gets topic, partition and the messages not yet read, about every four seconds; `on_commit` is called when
-    an epoch is on disk.
+    an epoch is on disk; `clocks` takes notes of how far each partition is.
     """
 
     clock: Clock = wall_clock
@@ -47,6 +50,7 @@ class Watch(msgspec.Struct, frozen=True):
     bound: Bound | None = None
     on_lag: OnLag | None = None
     on_commit: Callable[[], None] | None = None
+    clocks: ClockWriter | None = None
 
 
 UNWATCHED = Watch()
@@ -92,6 +96,7 @@ class Following(msgspec.Struct, frozen=True):
     mirror: Mirror
     gate: Gate
     watch: Watch
+    clock: PartitionClock
 
 
 class FollowingPartition(StatefulSourcePartition[Item, int]):
@@ -104,10 +109,11 @@ class FollowingPartition(StatefulSourcePartition[Item, int]):
         self._idle = False
 
     @abstractmethod
-    def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:
-        """(the items of what is there now, whether to sleep after them).
+    def read(self, epoch_ended: bool, asked: int) -> tuple[list[Item], bool]:
+        """(the items of what is there now, whether to sleep after them); tells the partition's clock how far it is.
 
-        `epoch_ended` says that all that was read before the last snapshot is handled and on disk on all workers.
+        `epoch_ended` says that all that was read before the last snapshot is handled and on disk on all workers,
+        `asked` is the wall clock (ms).
         """
         ...
 
@@ -124,7 +130,8 @@ class FollowingPartition(StatefulSourcePartition[Item, int]):
             if self._snapshotted is not None:
                 following.mirror.show(self._snapshotted)
                 self._snapshotted = None
-            items, self._idle = self.read(epoch_ended)
+            following.clock.epoch_ended()
+            items, self._idle = self.read(epoch_ended, following.watch.clock())
             self._offset = following.reader.position
             return items
 
@@ -135,6 +142,7 @@ class FollowingPartition(StatefulSourcePartition[Item, int]):
     def snapshot(self) -> int:
         """The offset of the next message."""
         self._following.gate.epoch_ended()
+        self._following.clock.snapshot()
         self._snapshotted = self._offset
         return self._offset
 
@@ -147,14 +155,21 @@ class FollowingPartition(StatefulSourcePartition[Item, int]):
 class MessagePartition(FollowingPartition):
     """One partition of a topic as keyed items."""
 
-    def __init__(self, following: Following, to_items: ToItems, batch: int) -> None:
+    def __init__(self, following: Following, to_items: ToItems, batch: int, time_of: TimeOf | None) -> None:
         super().__init__(following)
-        self._to_items, self._batch = to_items, batch
+        self._to_items, self._batch, self._time_of = to_items, batch, time_of
 
-    def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:  # noqa: ARG002 - messages are told no epoch
+    def read(self, epoch_ended: bool, asked: int) -> tuple[list[Item], bool]:  # noqa: ARG002 - messages are told no epoch
         """Up to a batch of messages."""
-        messages = self._following.reader.read(self._batch)
-        return (self._to_items(messages), False) if messages else ([], True)
+        following = self._following
+        messages = following.reader.read(self._batch)
+        if not messages:
+            following.clock.has_read(asked, at_end=following.reader.at_end)
+            return [], True
+        items, appended = self._to_items(messages), messages[-1].appended
+        at = appended if self._time_of is None else self._time_of(items)
+        following.clock.has_read(asked, at_end=following.reader.at_end, at=at, appended=appended)
+        return items, False
 
 
 def start_offset(topics: Topics, topic: str, partition: int, resume: int | None) -> int:
@@ -170,7 +185,8 @@ def start_offset(topics: Topics, topic: str, partition: int, resume: int | None)
 class MessageSource(FixedPartitionedSource[Item, int]):
     """All partitions of a topic; `to_items` makes keyed items of messages and must not fail for a bad one.
 
-    A gated source says nothing in its first epoch. Raises OffsetExpired and TopicMissing at the start.
+    `time_of` gives the greatest event time (ms) of items, None when none has any; without it a message's time is when
+    it was appended. A gated source says nothing in its first epoch. Raises OffsetExpired and TopicMissing at the start.
     """
 
     def __init__(
@@ -182,6 +198,7 @@ class MessageSource(FixedPartitionedSource[Item, int]):
         batch: int = 1000,
         gated: bool = True,
         watch: Watch = UNWATCHED,
+        time_of: TimeOf | None = None,
     ) -> None:
         self._open_topics = open_topics
         self._topic = topic
@@ -190,6 +207,7 @@ class MessageSource(FixedPartitionedSource[Item, int]):
         self._batch = batch
         self._gated = gated
         self._watch = watch
+        self._time_of = time_of
 
     def list_parts(self) -> list[str]:
         """The partitions the topic has now, on every worker."""
@@ -199,7 +217,8 @@ class MessageSource(FixedPartitionedSource[Item, int]):
         """One partition from its snapshotted offset."""
         with told(step_id, for_part):
             where = Place(self._open_topics, self._topic, self._group, self._gated, self._watch)
-            return MessagePartition(follow(where, int(for_part), resume_state), self._to_items, self._batch)
+            following = follow(where, int(for_part), resume_state)
+            return MessagePartition(following, self._to_items, self._batch, self._time_of)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -223,6 +242,7 @@ def follow(place: Place, partition: int, resume: int | None) -> Following:
         Mirror(topics, place.group, place.topic, partition, place.watch),
         Gate(gated=place.gated, bound=place.watch.bound),
         place.watch,
+        PartitionClock(place.topic, partition, place.watch.clocks, place.watch.clock),
     )
 
 

@@ -23,7 +23,9 @@ from flows.engine.messages import (
 )
 from flows.engine.spread import key_names
 from flows.engine.told import told
-from flows.topics.port import Topics
+from flows.topics.port import RawBatch, Topics
+
+TimeOfMessage = Callable[[bytes], int | None]
 
 
 class EpochEnded(msgspec.Struct, frozen=True):
@@ -37,23 +39,36 @@ def shard_key(stream: str, partition: int, partitions: int) -> str:
     return key_names(f"{stream}.", partitions)[partition]
 
 
+def last_value(batch: RawBatch) -> bytes:
+    """The value of the last message of a batch."""
+    start = int(batch.ends[-2]) if len(batch.ends) > 1 else 0
+    return batch.data[start : int(batch.ends[-1])]
+
+
 class RawPartition(FollowingPartition):
     """One partition of a stream's topic as raw batches for its shard."""
 
-    def __init__(self, following: Following, key: str, partition: int, batch: int) -> None:
+    def __init__(
+        self, following: Following, key: str, partition: int, batch: int, time_of: TimeOfMessage
+    ) -> None:
         super().__init__(following)
-        self._key, self._partition, self._batch = key, partition, batch
+        self._key, self._partition, self._batch, self._time_of = key, partition, batch, time_of
         self._spoke = True  # what the last execution took may still have to be told
 
-    def read(self, epoch_ended: bool) -> tuple[list[Item], bool]:
+    def read(self, epoch_ended: bool, asked: int) -> tuple[list[Item], bool]:
         """The end of an epoch in which something was read, then what is there now."""
         items: list[Item] = []
         if epoch_ended and self._spoke:
             items.append((self._key, EpochEnded(self._partition)))
             self._spoke = False
-        batch = self._following.reader.read_batch(self._batch)
+        reader, clock = self._following.reader, self._following.clock
+        batch = reader.read_batch(self._batch)
         if batch is None:
+            clock.has_read(asked, at_end=reader.at_end)
             return items, True
+        clock.has_read(
+            asked, at_end=batch.at_end, at=self._time_of(last_value(batch)), appended=int(batch.appended[-1])
+        )
         items.append((self._key, batch))
         self._spoke = True
         # A small batch costs nearly what a large one does: let more come together before the next.
@@ -63,7 +78,8 @@ class RawPartition(FollowingPartition):
 class RawSource(FixedPartitionedSource[Item, int]):
     """All partitions of a stream's topic, at most `batch` messages at once; raises OffsetExpired, TopicMissing.
 
-    Gated while `things` must be read first.
+    Gated while `things` must be read first. `time_of` gives the event time (ms) of a message, None of one that cannot
+    be read: the last of each batch tells how far the partition is.
     """
 
     def __init__(
@@ -75,9 +91,10 @@ class RawSource(FixedPartitionedSource[Item, int]):
         batch: int,
         gated: bool,
         watch: Watch = UNWATCHED,
+        time_of: TimeOfMessage = lambda _: None,
     ) -> None:
         self._place = Place(open_topics, topic, group, gated, watch)
-        self._stream, self._batch = stream, batch
+        self._stream, self._batch, self._time_of = stream, batch, time_of
 
     def list_parts(self) -> list[str]:
         """The partitions the topic has now, on every worker."""
@@ -89,6 +106,5 @@ class RawSource(FixedPartitionedSource[Item, int]):
             partition, place = int(for_part), self._place
             following = follow(place, partition, resume_state)
             partitions = following.topics.partitions(place.topic)
-            return RawPartition(
-                following, shard_key(self._stream, partition, partitions), partition, self._batch
-            )
+            key = shard_key(self._stream, partition, partitions)
+            return RawPartition(following, key, partition, self._batch, self._time_of)

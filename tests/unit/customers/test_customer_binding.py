@@ -129,7 +129,7 @@ class Killed:
 
     def customers(self) -> Any:
         """All state of the bucket."""
-        return msgspec.msgpack.decode(self.world.bucket.snapshot()[1:])
+        return msgspec.msgpack.decode(self.world.bucket.snapshot()[1:])[1]
 
 
 def _cut(since: list[Decision], keep: dict[str, int]) -> list[Decision]:

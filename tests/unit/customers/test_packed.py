@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from flows.customers import packed as packed_module
@@ -44,6 +45,12 @@ class AgainstADict(RuleBasedStateMachine):
         for customer in (self.packed.touch(name), self.plain.setdefault(name, Customer())):
             customer.number = number
             customer.part(part).number += 1
+
+    @rule(name=names, number=st.integers(1, 40))
+    def put(self, name: str, number: int) -> None:
+        """Have another customer in the place of one."""
+        self.packed.put(name, Customer(number=number))
+        self.plain[name] = Customer(number=number)
 
     @rule(name=names)
     def look(self, name: str) -> None:
@@ -175,3 +182,12 @@ def test_two_names_of_one_hash_are_two_customers(monkeypatch: pytest.MonkeyPatch
     base = Base(write_base([("b", b"2"), ("a", b"1"), ("c", b"3")], {"c": 5}, 1))
     assert [base.get(name) for name in "abcd"] == [b"1", b"2", b"3", None]
     assert list(base.dues()) == [("c", 5)]
+
+
+def test_who_was_touched_and_not_changed_is_not_written() -> None:
+    """Looking through all customers, as a new rule set asks for, does not save them all anew."""
+    packed = filled(100)
+    packed.rebase()
+    for name in packed.names():
+        packed.touch(name)
+    assert len(packed.snapshot()) < 20

@@ -9,6 +9,8 @@ import msgspec
 
 from flows import ids
 from flows.customers.bucket import Bucket
+from flows.customers.judge import due
+from flows.customers.packed import Packed
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming, Resolver
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided, RuleLimits
@@ -156,7 +158,7 @@ class World:
         resolver, bucket, limits = saved or (None, None, {})
         self.book = book
         self.resolver = Resolver(book, resolver)
-        self.bucket = Bucket(TENANT, book, lambda: self.now, bucket)
+        self.bucket = Bucket(TENANT, book, lambda: self.now, Packed(None, bucket, due))
         self.limits = {rule: RuleLimits(book, state) for rule, state in limits.items()}
 
     def snapshot(self) -> tuple[bytes, bytes, dict[str, bytes]]:
