@@ -19,13 +19,17 @@ START = round(datetime(2026, 3, 1, 8, tzinfo=UTC).timestamp() * 1000)
 """The time (ms) of the first sample of a case that names none."""
 DEFAULT_INTERVAL = 10_000
 DEFAULT_ZONE = "UTC"
+UNKNOWN = "unknown"
+"""What a test writes for a look-up that nobody answers."""
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What holds before the first reading.
 
-    `roles` are customers by role, `open` is `kind:about` each, `zone` that of a customer whose profile tells none.
+    `roles` are customers by role, `open` is `kind:about` each, `zone` that of a customer whose profile tells none,
+    `quiet` are purposes that rest. `look_ups` are the answers that come at once, by the name of the question; one that
+    is None, or not there, comes to nothing and is unknown once its time is over.
     """
 
     device: dict[str, Value] = {}
@@ -33,6 +37,10 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     roles: dict[str, str] = {}
     open: tuple[str, ...] = ()
     zone: str | None = None
+    stage: str | None = None
+    quiet: tuple[str, ...] = ()
+    consents: dict[str, bool] = {}
+    look_ups: dict[str, dict[str, Value] | None] = {}
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -54,13 +62,15 @@ class CaseEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the last action of this name, `offset` ms after the start."""
+    """What became of the last action of this name, `offset` ms after the start; one with a `result` was accepted."""
 
     offset: int
     action: str
-    status: OutcomeStatus
+    status: OutcomeStatus = "accepted"
     reason: str | None = None
     reference: str | None = None
+    result: str | None = None
+    data: dict[str, Any] = {}
 
 
 class ExpectedAction(msgspec.Struct, frozen=True):
@@ -71,22 +81,30 @@ class ExpectedAction(msgspec.Struct, frozen=True):
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to happen, `at` ms after the start; None is not looked at, `place` is where it stands in the list."""
+    """What is to happen, `at` ms after the start; None is not looked at, `place` is where it stands in the list.
+
+    `released` is the name of the suppression that ends.
+    """
 
     at: int
     transition: Transition | None = None
     severity: str | None = None
     do: tuple[ExpectedAction, ...] | None = None
     refused: str | None = None
+    released: str | None = None
     place: int = 0
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One test of a rule; `start` is ms since the epoch, `end` the ms after it up to which is watched."""
+    """One test of a rule; `start` is ms since the epoch, `end` the ms after it up to which something is sent.
+
+    `until` (≥ `end`) are the ms up to which what comes by time alone is waited for.
+    """
 
     name: str
     start: int
     end: int
+    until: int = 0
     given: Given
     readings: tuple[Reading, ...] = ()
     events: tuple[CaseEvent, ...] = ()
@@ -100,16 +118,19 @@ def read_case(plain: Mapping[str, Any], stream: Stream | None) -> Case:
     readings, end = ((), 0) if stream is None else _readings(plain.get("readings") or {}, interval, stream)
     events = tuple(_event(found) for found in plain.get("events") or ())
     outcomes = tuple(_outcome(found) for found in plain.get("outcomes") or ())
+    expect = tuple(_expectation(found, i) for i, found in enumerate(plain.get("expect") or ()))
+    end = max([end, *(event.offset for event in events), *(outcome.offset for outcome in outcomes)])
     given: dict[str, Any] = plain.get("given") or {}
     return Case(
         name=str(plain.get("name", "")),
         start=_start(plain.get("start"), given),
-        end=max([end, *(event.offset for event in events), *(outcome.offset for outcome in outcomes)]),
+        end=end,
+        until=max([end, *(each.at for each in expect)]),
         given=_given(given),
         readings=readings,
         events=events,
         outcomes=outcomes,
-        expect=tuple(_expectation(found, i) for i, found in enumerate(plain.get("expect") or ())),
+        expect=expect,
     )
 
 
@@ -145,12 +166,17 @@ def _start(text: object, given: Mapping[str, Any]) -> int:
 
 def _given(plain: Mapping[str, Any]) -> Given:
     roles: dict[str, Any] = plain.get("roles") or {}
+    look_ups: dict[str, Any] = plain.get("look_ups") or {}
     return Given(
         device=plain.get("device") or {},
         profile=plain.get("profile") or {},
         roles={role: str(who) for role, who in roles.items()},
         open=tuple(plain.get("open") or ()),
         zone=None if plain.get("local_time") is None else DEFAULT_ZONE,
+        stage=plain.get("stage"),
+        quiet=tuple(plain.get("quiet") or ()),
+        consents=plain.get("consents") or {},
+        look_ups={name: None if said == UNKNOWN else dict(said) for name, said in look_ups.items()},
     )
 
 
@@ -177,9 +203,11 @@ def _outcome(plain: Mapping[str, Any]) -> CaseOutcome:
     return CaseOutcome(
         offset=_at(plain),
         action=str(plain["action"]),
-        status=plain["status"],
+        status=plain.get("status") or "accepted",
         reason=plain.get("reason"),
         reference=plain.get("reference"),
+        result=plain.get("result"),
+        data=plain.get("data") or {},
     )
 
 
@@ -194,6 +222,7 @@ def _expectation(plain: Mapping[str, Any], place: int) -> Expectation:
         severity=severity if isinstance(severity, str) else None,
         do=_actions(plain["do"]) if "do" in plain else None,
         refused=plain.get("refused"),
+        released=plain.get("released"),
         place=place,
     )
 

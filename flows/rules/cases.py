@@ -1,44 +1,33 @@
 """Checking a rule's own `tests:`; they are kept as plain data for the test runner.
 
 A case is `{name, interval, start, given, readings, events, outcomes, expect}`. `given` may hold `device`
-attributes, `profile` values, `roles` (role: customer), what is `open` (`kind:about`) and a `local_time` to begin
-at; `expect` lists what comes, in order: `{at: 2m20s, raised: warning, do: [open_case, notify]}` or
-`{at: 2m20s, refused: guard}`.
+attributes, `profile` values, a `stage`, `roles` (role: customer), what is `open` (`kind:about`), which purposes are
+`quiet`, `consents` (purpose: truth), the answers of `look_ups` (name: {field: value}, or `unknown`) and a `local_time`
+to begin at; `expect` lists what comes, in order: `{at: 2m20s, raised: warning, do: [open_case, notify]}`,
+`{at: 2m20s, refused: guard}` or, when a suppression ends, `{at: 180d, released: suppress}`.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any, cast, get_args
-
-import msgspec
 
 from flows.documents import Located, Mistakes
 from flows.fields import DAY, Fields, did_you_mean, read_duration, read_entries, read_items
 from flows.rules.case import DEFAULT_INTERVAL, series_text
 from flows.rules.expectations import ExpectationReader, Times
-from flows.rules.model import Rule, actions_in
+from flows.rules.given import GivenReader
+from flows.rules.sequences import check_event
 from flows.rules.series import Series, parse_series
+from flows.rules.subject import Subject
 from flows.schema import OutcomeStatus
-from flows.stream_files import column_names
+from flows.stream_files import DASHED_NAME, column_names
 from flows.streams import Stream
-from flows.zones import PROFILE_ZONE, zone_named
 
 MAX_CASES = 100
 STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
-_GIVEN = ("device", "profile", "roles", "open", "local_time")
 _EVENT = ("at", "type", "subject", "id", "source", "data")
-_OUTCOME = ("at", "action", "status", "reason", "reference")
-_LOCAL_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d\Z")
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """What the cases of one rule may speak of: the rule, its stream (None: events), the values of the profile."""
-
-    rule: Rule
-    stream: Stream | None
-    profile: tuple[str, ...]
+_OUTCOME = ("at", "action", "status", "result", "reason", "reference", "data")
 
 
 def read_cases(at: Located, subject: Subject, mistakes: Mistakes) -> tuple[dict[str, Any], ...]:
@@ -77,7 +66,8 @@ class _CaseReader:
         interval = self.fields.duration("interval", 1, DAY) or DEFAULT_INTERVAL
         self.start()
         if self.fields.has("given"):
-            self.given(Fields(self.fields.entries["given"], self.mistakes, _GIVEN))
+            at = self.fields.entries["given"]
+            GivenReader(at, self.fields, self.subject, self.mistakes).check()
         series: list[Series] = []
         if self.fields.has("readings") and self.subject.stream is not None:
             series = self.readings(self.fields.entries["readings"], self.subject.stream, interval)
@@ -93,7 +83,7 @@ class _CaseReader:
             frozenset(events),
         )
         sent = times if len(self.mistakes.found) == before else None
-        reader = ExpectationReader(self.subject.rule, sent, self.mistakes)
+        reader = ExpectationReader(self.subject, sent, self.mistakes)
         for expected in self.fields.items("expect"):
             reader.expected(expected)
 
@@ -108,42 +98,6 @@ class _CaseReader:
             zoned = False
         if not zoned:
             self.fields.wrong("start", "not a time with a zone", "Write e.g. 2026-03-01T08:00:00Z.")
-
-    def given(self, fields: Fields) -> None:
-        """What holds before the first reading."""
-        stream = self.subject.stream
-        known = {
-            "device": () if stream is None else tuple(field.name for field in stream.attributes),
-            "profile": self.subject.profile,
-        }
-        for field, names in known.items():
-            at = fields.get(field)
-            for name, below in () if at is None else read_entries(at, self.mistakes).items():
-                if name not in names and at is not None:
-                    self.mistakes.add(at, f"{name!r} is not declared", did_you_mean(name, names), key=name)
-                elif isinstance(below.value, dict | list):
-                    self.mistakes.add(below, "one value is needed", "Write a number, a text or a truth.")
-        if fields.has("roles"):
-            read_entries(fields.entries["roles"], self.mistakes)
-        for text in fields.texts("open"):
-            if ":" not in text:
-                fields.wrong(
-                    "open", f"{text!r} does not say what is open", "Write kind:about, e.g. case:engine."
-                )
-        self.local_time(fields)
-
-    def local_time(self, fields: Fields) -> None:
-        """The time of day at which the case begins where the customer is."""
-        if not fields.has("local_time"):
-            return
-        if not _LOCAL_TIME.match(str(fields.entries["local_time"].value)):
-            fields.wrong("local_time", "not a time of day", 'Write e.g. "22:30".')
-        elif self.fields.has("start"):
-            fields.wrong("local_time", "the case has a `start` already", "Leave one of them away.")
-        profile = fields.get("profile")
-        zone = profile.value.get(PROFILE_ZONE) if profile and isinstance(profile.value, dict) else None
-        if zone is not None and zone_named(str(zone.value)) is None:
-            self.mistakes.add(zone, f"there is no zone {zone.value!r}", "Write e.g. Europe/Berlin.")
 
     def readings(self, at: Located, stream: Stream, interval: int) -> list[Series]:
         """One series a field."""
@@ -165,8 +119,9 @@ class _CaseReader:
         fields = Fields(at, self.mistakes, _EVENT)
         for name in ("type", "subject", "id", "source"):
             fields.text(name)
-        if self.subject.stream is not None:
+        if self.subject.rule.event is None:
             fields.require("type")
+        check_event(fields, "type", self.subject.events)
         if fields.has("data"):
             read_entries(fields.entries["data"], self.mistakes)
         return self.moment(fields)
@@ -174,13 +129,17 @@ class _CaseReader:
     def outcome(self, at: Located) -> int | None:
         """What became of an action of the rule, and when."""
         fields = Fields(at, self.mistakes, _OUTCOME)
-        fields.require("action", "status")
-        every = {entry.name for listed in self.subject.rule.do.values() for entry in actions_in(listed)}
+        fields.require("action") if fields.has("result") else fields.require("action", "status")
         if self.whole and fields.has("action"):
-            fields.one_of("action", every, "")
+            fields.one_of("action", {action.name for action in self.subject.actions()}, "")
         fields.one_of("status", STATUSES, "")
         for name in ("reason", "reference"):
             fields.text(name)
+        result = fields.text("result")
+        if result and not DASHED_NAME.match(result):
+            fields.wrong("result", f"{result!r} is no result", "For example booked or resolved.")
+        if fields.has("data"):
+            read_entries(fields.entries["data"], self.mistakes)
         return self.moment(fields)
 
     def moment(self, fields: Fields) -> int | None:

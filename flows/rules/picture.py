@@ -165,6 +165,8 @@ def _called(found: Expectation | Happened) -> str:
     """What stands at a mark."""
     if found.transition is not None:
         return found.transition
+    if found.released is not None:
+        return f"released {found.released}"
     return found.refused or ", ".join(each.name for each in found.do or ()) or "nothing"
 
 

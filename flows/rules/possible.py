@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from flows.rules.model import Absence, Rule, Window, actions_in
+from flows.rules.model import Absence, ActionEntry, Rule, Window, actions_in
+from flows.rules.subject import Subject
 from flows.schema import Transition
 
-NEVER = "too_late"
-"""The refusal that no test sees, because in a test nothing is decided later than it happens."""
+REFUSALS = (
+    *("guard", "limit", "held", "too_late", "dry_run", "role", "silenced", "consent", "budget", "outbid"),
+    *("held_out", "quiet", "share"),
+)
+_NEVER = {
+    "too_late": "in a test everything is decided as it happens",
+    "silenced": "in a test nobody silences a rule",
+}
 
 
 def whyever_not(rule: Rule, transition: Transition) -> str | None:
@@ -36,25 +43,49 @@ def at_readings_only(rule: Rule, transition: Transition | None) -> bool:
     return transition != "lapsed" and not any(isinstance(p, Window | Absence) for p in rule.patterns)
 
 
-def whyever_not_refused(rule: Rule, moment: Transition, refusal: str) -> str | None:
-    """Why what is asked for at a transition is never refused so; an event's actions stand under `raised`."""
-    entries = rule.do.get(moment, ())
-    raised = moment == "raised"
-    if refusal == NEVER:
-        return "in a test everything is decided as it happens"
-    if not entries:
+def whyever_not_refused(subject: Subject, moment: Transition | None, refusal: str) -> str | None:
+    """Why what is asked for at a transition is never refused so; an event's actions stand under `raised`.
+
+    No moment is some time after a transition, when only what follows can be refused.
+    """
+    rule = subject.rule
+    entries = (
+        rule.do.get(moment, ()) if moment is not None else [e for each in rule.do.values() for e in each]
+    )
+    if refusal in _NEVER:
+        return _NEVER[refusal]
+    actions = tuple(actions_in(entries))
+    if not actions:
         return f"the rule does nothing when {moment}"
+    if moment != "raised" and refusal in ("guard", "limit"):
+        return "guard and limits hold back only what is raised"
+    return _of_rule(rule, moment, refusal) or _of_actions(subject, actions, refusal)
+
+
+def _of_rule(rule: Rule, moment: Transition | None, refusal: str) -> str | None:
+    """Why a rule has nothing that refuses so."""
+    counted = any(limit.per != "rule" for limit in rule.limits)
     reasons = {
-        "guard": None if raised and rule.guard is not None else "the rule has no `guard`",
-        "limit": None
-        if raised and any(x.per != "rule" for x in rule.limits)
-        else "the rule has no such limit",
+        "guard": None if rule.guard is not None else "the rule has no `guard`",
+        "limit": None if counted else "the rule has no such limit",
         "dry_run": None if rule.mode == "dry_run" else "the rule is no dry run",
         "held": None if moment != "escalated" else "an escalation acts even when its raise was held back",
-        "role": None
-        if any(each.kind == "notify" and each.to != rule.customer for each in actions_in(entries))
-        else "nothing goes to another role than the one that decides",
+        "held_out": None if rule.hold_out > 0 else "the rule has no `hold_out`",
+        "share": None if rule.share < 1 else "the rule has no `share`",
     }
-    if not raised and refusal in ("guard", "limit"):
-        return "guard and limits hold back only what is raised"
+    return reasons.get(refusal)
+
+
+def _of_actions(subject: Subject, actions: tuple[ActionEntry, ...], refusal: str) -> str | None:
+    """Why no action of them is refused so."""
+    names = {action.purpose for action in actions if action.purpose}
+    used = [purpose for purpose in subject.used() if purpose.name in names]
+    others = any(each.to not in (None, subject.rule.customer) for each in actions)
+    reasons = {
+        "role": None if others else "nothing goes to another role than the one that decides",
+        "consent": None if any(each.consent for each in used) else "no purpose of it needs a consent",
+        "budget": None if any(each.budget for each in used) else "no purpose of it has a budget",
+        "outbid": None if subject.windows() else "no budget of it has a `window`",
+        "quiet": None if names - {"safety"} else "nothing of it can rest",
+    }
     return reasons.get(refusal)

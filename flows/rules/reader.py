@@ -13,7 +13,7 @@ from flows.expressions import Expression
 from flows.fields import Fields, did_you_mean
 from flows.rules.actions import ActionReader, Place, Setting
 from flows.rules.asking import Asking
-from flows.rules.cases import Subject, read_cases
+from flows.rules.cases import read_cases
 from flows.rules.conditions import names_of_decision, names_on_columns
 from flows.rules.episodes import read_clear, read_ends, read_severities
 from flows.rules.limits import read_limits, read_share
@@ -21,6 +21,7 @@ from flows.rules.look_ups import read_look_ups
 from flows.rules.model import (
     Absence,
     Aggregate,
+    Budget,
     Entry,
     LookUpEntry,
     LookUpSource,
@@ -34,6 +35,7 @@ from flows.rules.model import (
 from flows.rules.patterns import PatternReader
 from flows.rules.scope import holes, measured_names, of_sequence, with_look_ups
 from flows.rules.sequences import check_event, read_flag, read_sequence
+from flows.rules.subject import Subject
 from flows.rules.templates import read_template
 from flows.stream_files import DASHED_NAME, NAME
 from flows.streams import EventType, Stream
@@ -60,6 +62,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     look_ups: Mapping[str, LookUpSource] = {}
     attributes: frozenset[str] = frozenset()
     measured: tuple[StreamAggregate, ...] = ()
+    budgets: Mapping[str, Budget] = {}
 
     def known(self) -> tuple[str, ...]:
         """What rules may read as `profile.<name>`, as far as it is declared."""
@@ -244,7 +247,11 @@ class _RuleReader:
         at = self.fields.get("tests")
         if at is None:
             return ()
-        return read_cases(at, Subject(rule, self.stream, self.around.known()), self.mistakes)
+        around = self.around
+        subject = Subject(
+            rule, self.stream, around.known(), around.events, around.purposes, around.budgets, around.look_ups
+        )
+        return read_cases(at, subject, self.mistakes)
 
     def read_names(self, rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The columns and the attributes that the rule reads, in the order of their declaration."""

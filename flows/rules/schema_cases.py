@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from flows.rules.action_kinds import FIELDS, TRANSITIONS
+from flows.rules.case import UNKNOWN
 from flows.rules.cases import MAX_CASES, STATUSES
-from flows.rules.expectations import REFUSALS, UNSEEN
+from flows.rules.expectations import UNSEEN
+from flows.rules.possible import REFUSALS
 from flows.rules.schema_parts import (
     TIMES,
     Schema,
@@ -17,6 +19,7 @@ from flows.rules.schema_parts import (
     one_of,
     text,
 )
+from flows.stream_files import DASHED_NAME
 
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
 
@@ -55,6 +58,13 @@ def _given() -> Schema:
             "open": listed(
                 "What is open already, as kind:about.", text("For example case:engine.", pattern=":")
             ),
+            "stage": dashed("The stage of life that the customer is in."),
+            "quiet": listed("Purposes that rest, with all below them.", dashed("A purpose.")),
+            "consents": named("Which consents are given, by name.", {"type": "boolean"}, DASHED_NAME),
+            "look_ups": named(
+                "What other systems answer, by the name of the question.",
+                {"anyOf": [{"const": UNKNOWN}, named("The answer by field.", _VALUE)]},
+            ),
             "local_time": text("The test begins at this time of day where the customer is.", pattern=TIMES),
         },
     )
@@ -81,11 +91,17 @@ def _outcome() -> Schema:
         {
             "at": _at(),
             "action": dashed("The name of the action, of which the last one done is meant."),
-            "status": one_of("`accepted` opens it, `unknown` leaves it open, all else closes it.", STATUSES),
+            "status": one_of(
+                "`accepted` opens it, `unknown` leaves it open, all else closes it. Default accepted, with a result.",
+                STATUSES,
+            ),
+            "result": dashed("What came of it, e.g. booked; what waited for it is open no more."),
+            "data": {"type": ["object", "null"], "description": "More of it, read as outcome.<field>."},
             "reason": text("Why, for people."),
             "reference": text("What the other side calls it."),
         },
-        ["at", "action", "status"],
+        ["at", "action"],
+        anyOf=[{"required": ["status"]}, {"required": ["result"]}],
     )
 
 
@@ -94,6 +110,7 @@ def _expectation() -> Schema:
     of_action = mapping(
         "The parameters it must have, e.g. {to: driver, template: pull-over}.",
         {field: text(f"Its {field}, with the names in it filled in.") for field in asked},
+        additionalProperties=text("A text that a process was given."),
     )
     one = {"anyOf": [dashed("The name of an action."), named("Its name.", of_action, None, **_ONE)]}
     severity: Schema = {
@@ -105,6 +122,7 @@ def _expectation() -> Schema:
         **dict.fromkeys(TRANSITIONS, severity),
         "do": listed("The actions that go out; [] is none. Left away, it is not looked at.", one),
         "refused": one_of("Why nothing goes out.", REFUSALS),
+        "released": dashed("The name of the suppression that ends."),
         "device": text("For people: the device."),
     }
     return mapping("What is to happen.", fields, ["at"])

@@ -25,13 +25,17 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
-    """A transition (None for an event) and what was done at it, `at` ms after the start; `refused` is why not."""
+    """A transition (None for an event, or for what comes later) and what was done, `at` ms after the start.
+
+    `refused` is why nothing was done, `released` the name of the suppression that ended.
+    """
 
     at: int
     transition: Transition | None = None
     severity: str | None = None
     do: tuple[Done, ...] = ()
     refused: str | None = None
+    released: str | None = None
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -98,14 +102,15 @@ def told(found: Expectation | Happened, beside: Sequence[Expectation] = ()) -> s
     parts: list[str] = []
     if found.transition is not None:
         parts.append(f"{found.transition}: {found.severity or 'true'}")
-    if found.do is not None and (found.do or found.refused is None):
+    if found.do is not None and (found.do or (found.refused is None and found.released is None)):
         asked = {
             (action.name, name) for each in beside for action in each.do or () for name in action.parameters
         }
         shown = (_action(each, asked if isinstance(each, Done) else None) for each in found.do)
         parts.append(f"do: [{', '.join(shown)}]")
-    if found.refused is not None:
-        parts.append(f"refused: {found.refused}")
+    for word, value in (("refused", found.refused), ("released", found.released)):
+        if value is not None:
+            parts.append(f"{word}: {value}")
     return f"{exact(found.at)} {', '.join(parts)}"
 
 
@@ -127,6 +132,7 @@ def _fits(expected: Expectation, found: Happened) -> bool:
         and expected.severity in (None, found.severity)
         and (expected.do is None or _all_done(expected.do, found.do))
         and expected.refused in (None, found.refused)
+        and expected.released == found.released
     )
 
 

@@ -72,7 +72,7 @@ WHOLE: list[tuple[Any, dict[str, Any]]] = [
 # Below these every key is a name that the author chose.
 CHOSEN = frozenset(
     {"streams", "events", "fields", "attributes", "purposes", "values", "severity", "identifiers"}
-    | {"device", "profile", "roles", "readings", "data"}
+    | {"device", "profile", "roles", "readings", "data", "look_up", "look_ups", "consents", "start_process"}
 )
 
 
@@ -80,8 +80,10 @@ def fields_of(plain: Any, last: Any = None, place: tuple[Any, ...] = ()) -> list
     """The paths of all keys that are words of the language."""
     found: list[tuple[Any, ...]] = []
     if isinstance(plain, dict):
-        # In `expect: [{do: [{NAME: {…}}]}]` the key is the name of an action.
-        chosen = last in CHOSEN or (place[-4:-3] == ("expect",) and place[-2] == "do")
+        # In `expect: [{do: [{NAME: {…}}]}]` the key is the name of an action, below it what it was given.
+        chosen = last in CHOSEN or any(
+            place[-back : 1 - back] == ("expect",) and place[2 - back] == "do" for back in (4, 5)
+        )
         for key, below in plain.items():
             found += [] if chosen else [(*place, key)]
             # A name that an author chose may be a word of the language: below it that means nothing.
