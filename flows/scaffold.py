@@ -75,7 +75,7 @@ def _finish(folder: Path) -> None:
     for kind in KINDS:
         schema = msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2).decode()
         _write(folder / _SCHEMAS / f"{kind}.json", schema + "\n")
-    of_kind: dict[str, Kind] = {"streams": "streams", "purposes": "purposes", "profile": "profile"}
+    of_kind: dict[str, Kind] = {kind: kind for kind in KINDS if kind != "rule"}
     for file in sorted(folder.rglob("*.yaml")):
         kind = of_kind.get(file.stem, "rule") if file.parent == folder else "rule"
         up = "../" * len(file.parent.relative_to(folder).parts)

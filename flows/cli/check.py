@@ -13,6 +13,8 @@ from flows.errors import RulesWrong, StepsUnreadable
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import actions_in
 from flows.settings import Settings
+from flows.sources.model import IdentityRules
+from flows.sources.names import kinds_of
 
 EXAMPLE = example("telltale check", "telltale check --config DIR")
 
@@ -20,8 +22,8 @@ EXAMPLE = example("telltale check", "telltale check --config DIR")
 def check(output: Rows = Output.table, config: Config = None) -> None:
     """Check every file of a configuration against every other.
 
-    These are settings, streams, events, rules, purposes, profile and steps. Every mistake of every file is shown at
-    once. What is right, but looks forgotten, is remarked on.
+    These are settings, streams, events, rules, purposes, profile, sources, identity and steps. Every mistake of every
+    file is shown at once. What is right, but looks forgotten, is remarked on.
     """
     from flows.steps import NO_STEPS, load_steps
 
@@ -58,6 +60,13 @@ def _table(
         ("purposes", settings.purposes, counted(len(found.purposes), "purpose")),
         ("profile", settings.profile, counted(len(found.profile), "value")),
     ]
+    if found.sources.systems:
+        kinds = counted(len(kinds_of(found.sources)), "kind")
+        held = f"{counted(len(found.sources.systems), 'source')}, {kinds} of identifiers"
+        table.append(("sources", settings.sources, held))
+    if found.identity != IdentityRules():
+        held = f"{counted(len(found.identity.match), 'way')} to match"
+        table.append(("identity", settings.matching, held))
     if settings.steps:
         table.append(("steps", settings.steps, ", ".join(points)))
     return [{"what": what, "file": name, "holds": holds} for what, name, holds in table]
@@ -65,6 +74,8 @@ def _table(
 
 def remarks(found: Configuration) -> Iterator[str]:
     """What is no mistake, but may be forgotten."""
+    if found.sources.systems and not found.identity.match:
+        yield "Nothing joins two handles of one person: identity.yaml has no `match`."
     untested = [rule.name for rule in found.rules if not rule.tests]
     if untested:
         yield f"Rules without tests: {', '.join(untested)}."

@@ -21,6 +21,8 @@ class Kind(Enum):
     purposes = "purposes"
     profile = "profile"
     look_ups = "look_ups"
+    sources = "sources"
+    identity = "identity"
     topics = "topics"
 
 

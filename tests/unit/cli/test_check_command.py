@@ -73,3 +73,32 @@ def test_a_kind_that_is_none_names_those_there_are(telltale):
     said = telltale("schema", "rule")
     assert (said.code, said.out) == (2, "")
     assert "'rules'" in said.err
+
+
+def test_sources_and_identity_are_part_of_the_configuration(telltale, project):
+    """A row each; what other files do not know is refused, and sources that nothing joins are remarked on."""
+    sources = project / "sources.yaml"
+    sources.write_text(
+        "sources: {crm: {key: id, identifiers: {email: mail}, attributes: {language: lang}}}\n"
+    )
+    said = telltale("check")
+    assert said.code == 0
+    assert "Nothing joins two handles of one person: identity.yaml has no `match`." in said.err
+    (project / "identity.yaml").write_text("match: [email]\n")
+    said = telltale("check", "-o", "json")
+    rows = {row["what"]: row for row in map(json.loads, said.lines)}
+    assert rows["sources"] == {
+        "what": "sources",
+        "file": "sources.yaml",
+        "holds": "1 source, 2 kinds of identifiers",
+    }
+    assert rows["identity"] == {"what": "identity", "file": "identity.yaml", "holds": "1 way to match"}
+    assert "Nothing joins" not in said.err
+    sources.write_text("sources: {crm: {key: id, consent: {marketng: news}}}\n")
+    purposes = project / "purposes.yaml"
+    purposes.write_text(purposes.read_text() + "  marketing.care: {}\n")
+    (project / "identity.yaml").write_text("match: [emial]\n")
+    said = telltale("check")
+    assert (said.code, said.out) == (2, "")
+    assert "no purpose needs the consent 'marketng'. Did you mean 'marketing'?" in said.err
+    assert "identity.yaml:1:9" in said.err
