@@ -30,7 +30,7 @@ def rules_against(folder: Path, found: Configuration) -> Configuration:
     """
     if folder.is_file() or (folder / SETTINGS_FILE).exists():
         return load_configuration(settings_of(folder))
-    rules = load_rules(folder, found.streams, found.purposes, found.profile)
+    rules = load_rules(folder, found.surroundings())
     return msgspec.structs.replace(found, rules=rules)
 
 

@@ -83,6 +83,19 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[NamedPlace, ...] = ()
     position: StreamPosition | None = None
 
+    def surroundings(self) -> Surroundings:
+        """What other rules may refer to that are read against it."""
+        return Surroundings(
+            streams=self.streams,
+            purposes=self.purposes,
+            profile=self.profile,
+            events=self.events,
+            look_ups=self.look_ups,
+            attributes=self.sources.readable(),
+            measured=self.measured,
+            budgets=self.budgets,
+        )
+
     def rule_set(self, tenant: str, number: int = 0) -> RuleSet:
         """The configuration as a rule set with a number (0: not published)."""
         return RuleSet(
@@ -120,32 +133,13 @@ def load_configuration(settings: Settings) -> Configuration:
     return _compile(streams, rules, purposes, profile, look_ups, people, mistakes)
 
 
-def load_rules(
-    folder: Path,
-    streams: Mapping[str, Stream],
-    purposes: Mapping[str, Purpose],
-    profile: tuple[Aggregate, ...] = (),
-) -> tuple[Rule, ...]:
+def load_rules(folder: Path, around: Surroundings) -> tuple[Rule, ...]:
     """The rules of a folder by name, one `.yaml` file a rule; raises RulesWrong with all mistakes of all files."""
     mistakes = Mistakes()
     documents = _read_folder(folder, mistakes)
-    rules = _read_rules(documents, Surroundings(streams, purposes, profile), mistakes)
+    rules = _read_rules(documents, around, mistakes)
     mistakes.raise_any()
     return rules
-
-
-def compile_document(
-    plain: Mapping[str, Any],
-    streams: Mapping[str, Stream],
-    purposes: Mapping[str, Purpose],
-    profile: tuple[Aggregate, ...] = (),
-    file: str = "",
-) -> Rule:
-    """One rule of plain data; raises RulesWrong."""
-    mistakes = Mistakes()
-    rules = _read_rules({file: locate(dict(plain), file)}, Surroundings(streams, purposes, profile), mistakes)
-    mistakes.raise_any()
-    return rules[0]
 
 
 def compile_documents(documents: Documents, name: str = "") -> Configuration:
@@ -189,6 +183,7 @@ def _compile(
         look_ups,
         measured=profile.measured,
         attributes=sources.readable(),
+        budgets=budgets,
     )
     # Without what they refer to, rules would only repeat that it is missing.
     readable = None not in (streams_at, purposes_at, profile_at, look_ups_at, people_at[0])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+import msgspec
 import pytest
 
 from flows.errors import RulesWrong
-from flows.rules.load import compile_document, compile_documents, load_configuration, load_rules
+from flows.rules.load import compile_documents, load_configuration, load_rules
 from flows.settings import Settings
 from tests.unit.rules.mistakes import ENDS, HEAD, PROFILE, PURPOSES, STREAMS, TAIL, surroundings
 
@@ -170,12 +171,13 @@ def test_plain_documents_compile_to_the_same_rules(tmp_path: Path) -> None:
     assert again.documents.fingerprint() == found.documents.fingerprint()
 
 
-def test_mistakes_in_plain_data_have_a_path_but_no_line() -> None:
+def test_mistakes_in_plain_data_have_a_path_but_no_line(tmp_path: Path) -> None:
     """There is no text to point at any more."""
-    around = surroundings()
+    found = load_configuration(project(tmp_path, {"z.yaml": RULE}))
     plain = {"rule": "r", "stream": "vehicle", "when": {"run": 3, "of": "cool > 1"}, "ends": {"silent": "1h"}}
+    documents = msgspec.structs.replace(found.documents, rules={"r.yaml": plain})
     with pytest.raises(RulesWrong) as error:
-        compile_document(plain, around.streams, around.purposes, around.profile, file="rules/3/r.yaml")
+        compile_documents(documents, "rules/3/")
     lines = str(error.value).splitlines()
     assert lines[0].startswith("rules/3/r.yaml: a limit per rule is missing")
     assert lines[1].startswith("rules/3/r.yaml: when.of: the stream 'vehicle' has no 'cool'")
@@ -185,9 +187,9 @@ def test_a_folder_of_rules_can_be_loaded_alone(tmp_path: Path) -> None:
     """Given streams and purposes, and without them the mistakes are raised."""
     around = surroundings()
     (tmp_path / "a.yaml").write_text(RULE, encoding="utf-8")
-    assert [rule.name for rule in load_rules(tmp_path, around.streams, around.purposes)] == ["r"]
+    assert [rule.name for rule in load_rules(tmp_path, around)] == ["r"]
     with pytest.raises(RulesWrong, match="there is no stream 'vehicle'"):
-        load_rules(tmp_path, {}, around.purposes)
+        load_rules(tmp_path, msgspec.structs.replace(around, streams={}))
 
 
 def test_the_whole_fingerprint_is_of_the_content(tmp_path: Path) -> None:
