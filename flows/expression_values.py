@@ -146,16 +146,17 @@ def _call(function: str, values: list[Value], functions: Functions) -> Value:
         case "min" | "max":
             return (min if function == "min" else max)(numbers)
         case "distance_km":
-            return _distance_km(*map(math.radians, numbers))
+            return distance_km(*numbers)
         case _:
             return rounded(numbers[0], int(numbers[1]) if len(numbers) > 1 else 0)
 
 
-def _distance_km(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
-    """Great-circle distance of two points in radians (haversine: Sinnott, "Virtues of the Haversine", 1984)."""
-    across = math.sin((to_latitude - latitude) / 2) ** 2
-    along = math.sin((to_longitude - longitude) / 2) ** 2
-    half = across + math.cos(latitude) * math.cos(to_latitude) * along
+def distance_km(latitude: float, longitude: float, to_latitude: float, to_longitude: float) -> float:
+    """Great-circle distance of two points in degrees (haversine: Sinnott, "Virtues of the Haversine", 1984)."""
+    here, west, there, east = map(math.radians, (latitude, longitude, to_latitude, to_longitude))
+    across = math.sin((there - here) / 2) ** 2
+    along = math.sin((east - west) / 2) ** 2
+    half = across + math.cos(here) * math.cos(there) * along
     return 2 * EARTH_KM * math.asin(math.sqrt(min(max(half, 0.0), 1.0)))
 
 

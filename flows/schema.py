@@ -298,7 +298,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False)
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a value of the profile comes from."""
 
-    source: Annotated[str, Meta(description="A source system, or the kind of event or alarm.")]
+    source: Annotated[
+        str, Meta(description="A source system, or `event:` and the type, or `alarm:` and the rule.")
+    ]
     at: Annotated[int | None, Meta(description="When it last changed, event time.")] = None
 
 
@@ -308,7 +310,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: _Customer
     number: Annotated[int, Meta(description="Of the customer's last decision.")]
     at: Annotated[int, Meta(description="The greatest event time seen of the customer.")]
-    values: Annotated[dict[str, Value], Meta(description="The values that `profile.yaml` declares.")] = {}
+    values: Annotated[
+        dict[str, Value],
+        Meta(description="What `profile.yaml` declares, and what source systems say that is not personal."),
+    ] = {}
     open: Annotated[dict[str, int], Meta(description="How many items are open, by `kind:about`.")] = {}
     origins: Annotated[dict[str, Origin], Meta(description="Where each value comes from, and when.")] = {}
     stage: Annotated[str | None, Meta(description="The stage of life, while it lasts.")] = None
@@ -317,6 +322,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = {}
     labels: Annotated[
         tuple[str, ...], Meta(description="The identifiers and things that told of the customer.")
+    ] = ()
+    full: Annotated[
+        tuple[str, ...],
+        Meta(description="Values with more behind them than is kept: an estimate, or at least so many."),
     ] = ()
 
 

@@ -71,6 +71,11 @@ def changed_at(cell: Cell) -> int:
     return cast("int", cell[0])
 
 
+def days_since(cell: Cell, now: int) -> float:
+    """Days between the latest observation and `now` (ms), 0 when it is not older."""
+    return max(0, now - changed_at(cell)) / DAY_MS
+
+
 def is_full(cell: Cell | None, aggregate: Aggregate) -> bool:
     """Whether there were more values than are kept, so that the value is an estimate or the least it can be."""
     return cell is not None and _TAKINGS[aggregate.take].full(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from flows.customers.listening import Listening
 from flows.rules.model import EVERY_EVENT, MEASURED, Aggregate, Rule, RuleSet
 
 
@@ -14,11 +15,15 @@ class RuleIndex:
         self.rule_set = rule_set
         self._by_name = {r.name: r for r in rule_set.rules if r.mode != "disabled"}
         self._by_event: dict[str, list[Rule]] = {}
+        self._by_step: dict[str, list[Rule]] = {}
         for rule in self._by_name.values():
             if rule.event is not None:
                 self._by_event.setdefault(rule.event, []).append(rule)
+            for kind in {step.event for step in rule.sequence}:
+                self._by_step.setdefault(kind, []).append(rule)
+        self._listening = Listening(self._by_name.values())
         self._by_source: dict[str, list[Aggregate]] = {}
-        for aggregate in rule_set.profile:
+        for aggregate in rule_set.kept():
             self._by_source.setdefault(aggregate.source, []).append(aggregate)
             if aggregate.closed_by is not None:
                 self._by_source.setdefault(f"event:{aggregate.closed_by}", []).append(aggregate)
@@ -30,6 +35,19 @@ class RuleIndex:
     def for_event(self, kind: str) -> list[Rule]:
         """The rules that look for events of a type."""
         return self._by_event.get(kind, [])
+
+    def with_step(self, kind: str) -> list[Rule]:
+        """The rules with a sequence in which events of a type have a step."""
+        return self._by_step.get(kind, [])
+
+    @property
+    def listening(self) -> Listening:
+        """What sequences, follow-ups and suppressions listen for."""
+        return self._listening
+
+    def hears(self, kind: str) -> bool:
+        """Whether events of a type move something on that waits, so that their customer must get them."""
+        return self._listening.hears(kind)
 
     def aggregates(self, source: str) -> list[Aggregate]:
         """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`, or a set that such an event closes.
