@@ -55,8 +55,8 @@ def test_each_command_fits_into_one_line_of_its_group(telltale, group, monkeypat
         (("topics", "tail"), "Missing argument 'TOPIC'. See `telltale topics tail --help`."),
         (
             ("schema",),
-            "Missing argument 'KIND'. Choose from: rules, streams, purposes, profile, topics. "
-            "See `telltale schema --help`.",
+            "Missing argument 'KIND'. Choose from: rules, streams, purposes, profile, look_ups, sources, identity, "
+            "topics. See `telltale schema --help`.",
         ),
         (
             ("schema", "topcs"),
