@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -40,6 +41,7 @@ ROW: dict[str, Any] = {
 }
 
 
+@cache
 def mapper(matching: str = "match: [email, [phone, birth_date], birth_date]") -> Mapper:
     """Of the sources that these tests share."""
     return Mapper(sources()[0], identity(matching)[0], KEY)
