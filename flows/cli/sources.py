@@ -213,10 +213,12 @@ def _joined(texts: Iterable[str]) -> str:
 
 def _span(since: int | None, until: int | None) -> str:
     """From when until when, as days."""
-    if since is None and until is None:
-        return ""
-    days = ["" if at is None else time_of(at).partition(" ")[0] for at in (since, until)]
-    return f" ({days[0]} – {days[1]})"
+    days = {
+        word: time_of(at).partition(" ")[0]
+        for word, at in (("since", since), ("until", until))
+        if at is not None
+    }
+    return "".join(f" {word} {day}" for word, day in days.items())
 
 
 def _whole(seen: Seen) -> dict[str, Any]:

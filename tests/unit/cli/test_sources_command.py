@@ -46,7 +46,7 @@ def test_a_table_of_rows_and_what_was_refused(telltale):
     first = next(line for line in said.lines if line.startswith("   2  "))
     for part in (
         "crm:31, email:ann@example.org, phone:+49301234567",
-        "owner of device:veh-17 (2024-01-01 – )",
+        "owner of device:veh-17 since 2024-01-01",
         "language=de, name=Ann A",
         "service: yes",
     ):
