@@ -94,9 +94,9 @@ class Clock:
                 self._read[name] = max(note.read, self._read.get(name, note.read))
         elif name in self._expected.others:
             coming = self._coming.setdefault(name, [])
-            # The first goes on waiting, of the rest the last is enough.
-            del coming[1:]
-            coming.append((heard, note.at))
+            # The first goes on waiting, all after it together: what was true stays true.
+            at = max([note.at, *(at for _, at in coming[1:])])
+            coming[1:] = [(heard, at)]
 
     def now(self) -> int | None:
         """Up to when all has been handled (ms); None until each has noted something."""
