@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flows.errors import IdentityUnreachable
-from flows.identity.tables import metadata
+from flows.identity.tables import metadata, state
 
+Columns = TypeVarTuple("Columns")
 _BUSY_S = 10.0
 # How many values one statement names at most; both databases take more.
 _AT_ONCE = 5_000
@@ -59,11 +61,15 @@ def open_store(url: str, folder: Path) -> Store:
 
 
 def rows_where(
-    connection: sa.Connection, select: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]
-) -> list[sa.Row[Any]]:
-    """The rows of a selection whose `column` is one of the values, however many those are."""
-    wanted, found = list(values), list[sa.Row[Any]]()
-    statement = select.where(column.in_(sa.bindparam("wanted", expanding=True)))
+    connection: sa.Connection,
+    select: sa.Select[*Columns],
+    column: sa.ColumnElement[Any],
+    values: Iterable[Any],
+    *where: sa.ColumnElement[bool],
+) -> list[sa.Row[*Columns]]:
+    """The rows of a selection that fulfil `where` and whose `column` is one of the values, however many those are."""
+    wanted, found = list(values), list[sa.Row[*Columns]]()
+    statement = select.where(column.in_(sa.bindparam("wanted", expanding=True)), *where)
     for begin in range(0, len(wanted), _AT_ONCE):
         found += connection.execute(statement, {"wanted": wanted[begin : begin + _AT_ONCE]}).all()
     return found
@@ -73,16 +79,18 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
     """Insert rows (all with the same columns), or lay them over those that have the same key."""
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    connection.execute(_upsert(table, tuple(rows[0]), connection.dialect.name), list(rows))
+
+
+@lru_cache
+def _upsert(table: sa.Table, names: tuple[str, ...], dialect: str) -> sa.Executable:
+    """The statement that writes such rows; making it takes longer than running it."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = {column.name for column in table.primary_key}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    done = (
-        statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed)
-        if changed
-        else statement.on_conflict_do_nothing()
-    )
-    connection.execute(done, list(rows))
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    if not changed:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed)
 
 
 def delete_where(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> None:
@@ -91,6 +99,39 @@ def delete_where(connection: sa.Connection, column: sa.Column[Any], values: Coll
     statement = sa.delete(column.table).where(column.in_(sa.bindparam("wanted", expanding=True)))
     for begin in range(0, len(wanted), _AT_ONCE):
         connection.execute(statement, {"wanted": wanted[begin : begin + _AT_ONCE]})
+
+
+def delete_pairs(
+    connection: sa.Connection, one: sa.Column[Any], two: sa.Column[Any], pairs: Collection[tuple[Any, Any]]
+) -> None:
+    """Delete the rows of the columns' table in which they are one of the pairs."""
+    if pairs:
+        both = sa.and_(one == sa.bindparam("one"), two == sa.bindparam("two"))
+        connection.execute(sa.delete(one.table).where(both), [{"one": a, "two": b} for a, b in pairs])
+
+
+def set_where(
+    connection: sa.Connection,
+    key: sa.Column[Any],
+    changed: sa.Column[Any],
+    values: Collection[tuple[Any, Any]],
+) -> None:
+    """Set a column in rows that are there: (key, value)."""
+    if values:
+        statement = (
+            sa.update(key.table).where(key == sa.bindparam("which")).values({changed: sa.bindparam("new")})
+        )
+        connection.execute(statement, [{"which": which, "new": new} for which, new in values])
+
+
+def read_state(connection: sa.Connection, name: str) -> str | None:
+    """What is known of the database itself under a name."""
+    return connection.execute(sa.select(state.c.value).where(state.c.name == name)).scalar()
+
+
+def write_state(connection: sa.Connection, name: str, value: str) -> None:
+    """Note something of the database itself."""
+    upsert(connection, state, [{"name": name, "value": value}])
 
 
 def _located(url: str, folder: Path) -> sa.URL:

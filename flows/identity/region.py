@@ -1,0 +1,151 @@
+"""The evidence that a batch concerns: all that is joined, was joined or may now be joined with what it touched.
+
+Read level by level, through tokens that link. A token that was shared and stays so is not walked, however many hold it;
+so what is read is bounded by what is joined, not by what is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from flows.identity.clusters import Apart, Piece
+from flows.identity.judged import about, apart
+from flows.identity.matching import MOST_HOLDERS, Matching
+from flows.identity.store import rows_where
+from flows.identity.tables import assignment, evidence, evidence_key
+from flows.identity.taking import Taken
+
+
+class Token(msgspec.Struct):
+    """What is known of a token: a row of `assignment`, being changed."""
+
+    customer: str | None = None
+    number: int = 0
+    was: list[str] = []
+    pieces: int = 0
+    shared: bool = False
+
+
+class Region(msgspec.Struct):
+    """Pieces by id, whose each was before, what is known of all tokens they hold or held, and which are not walked.
+
+    Of a token in `walked` all who hold it are among the pieces; one in `shared` is known to link no more.
+    """
+
+    pieces: dict[str, Piece] = {}
+    whose: dict[str, str | None] = {}
+    tokens: dict[str, Token] = {}
+    walked: set[str] = set()
+    shared: set[str] = set()
+    apart: Apart = {}
+
+
+class Reading:
+    """One region being read, within the transaction that wrote what was taken."""
+
+    def __init__(self, connection: sa.Connection, matching: Matching, taken: Taken) -> None:
+        self._connection, self._matching, self._taken = connection, matching, taken
+        self._region = Region()
+
+    def read(self) -> Region:
+        """The region of what was taken."""
+        region = self._region
+        self._add_changed()
+        coming = self._taken.touched | self._held()
+        while coming:
+            self._learn(coming)
+            named, judgements = about(self._connection, coming)
+            walk = self._to_walk(coming, named)
+            region.walked |= walk
+            # By an account a judgement holds, however shared that is: so both are read even if it is not walked.
+            judgements |= {token for token in named if self._matching.rank(token) == 0}
+            found = self._add(self._holders(walk) | judgements - region.pieces.keys())
+            coming = found - region.tokens.keys()
+        region.apart = apart(self._connection, region.tokens.keys())
+        return region
+
+    def _add_changed(self) -> None:
+        """The pieces that say something new, and the rows whose own ids were touched."""
+        own = {token for token in self._taken.touched if self._matching.rank(token) == 0}
+        self._add(own | self._taken.changed.keys())
+
+    def _held(self) -> set[str]:
+        return {
+            token for piece in self._region.pieces.values() for token in (*piece.tokens, *piece.composites)
+        }
+
+    def _learn(self, tokens: Collection[str]) -> None:
+        """Read what is known of tokens, and count who holds them now."""
+        columns = sa.select(
+            assignment.c.token,
+            assignment.c.customer,
+            assignment.c.number,
+            assignment.c.was,
+            assignment.c.pieces,
+            assignment.c.shared,
+        )
+        known = self._region.tokens
+        for token in tokens:
+            known[token] = Token()
+        for token, *said in rows_where(self._connection, columns, assignment.c.token, tokens):
+            known[token] = Token(*said)
+        for token in tokens:
+            known[token].pieces += self._taken.pieces.get(token, 0)
+
+    def _to_walk(self, tokens: Collection[str], judged: Collection[str]) -> set[str]:
+        """Those tokens whose holders may be joined by them, or were; the others that link no more are noted."""
+        region, taken, found = self._region, self._taken, set[str]()
+        for token in tokens:
+            known = region.tokens[token]
+            over = known.pieces > MOST_HOLDERS
+            was_over = known.pieces - taken.pieces.get(token, 0) > MOST_HOLDERS
+            # Who only came newly cannot make a shared token link again, unless others expire by it.
+            stays = known.shared and (over or token not in taken.lost)
+            links = self._matching.rank(token) is not None
+            if over or (links and stays):
+                region.shared.add(token)
+            if (token in judged or (links and not stays)) and not (over and was_over) and known.pieces:
+                found.add(token)
+        return found
+
+    def _holders(self, tokens: Iterable[str]) -> set[str]:
+        """The pieces that hold tokens and are not known yet."""
+        column = sa.select(evidence_key.c.evidence)
+        rows = rows_where(self._connection, column, evidence_key.c.token, tokens)
+        return {row[0] for row in rows} - self._region.pieces.keys()
+
+    def _add(self, ids: Collection[str]) -> set[str]:
+        """Read pieces, and return what they hold."""
+        columns = sa.select(
+            evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last, evidence.c.customer
+        )
+        stands = sa.not_(evidence.c.deleted)
+        rows = rows_where(self._connection, columns, evidence.c.id, ids, stands)
+        held = {row[0]: (list[str](), list[str]()) for row in rows}
+        keys = sa.select(evidence_key.c.evidence, evidence_key.c.token, evidence_key.c.role)
+        for piece, token, role in rows_where(self._connection, keys, evidence_key.c.evidence, held):
+            held[piece][1 if role == "composite" else 0].append(token)
+        for piece, kind, first, last, whose in rows:
+            tokens, composites = held[piece]
+            self._region.pieces[piece] = Piece(piece, kind, first, last, tuple(tokens), tuple(composites))
+            self._region.whose[piece] = whose
+        return {token for both in held.values() for tokens in both for token in tokens}
+
+
+def others_who_hold(
+    connection: sa.Connection, tokens: Collection[str], own: Collection[str]
+) -> list[sa.Row[*tuple[Any, ...]]]:
+    """(token, piece, kind, first, last, customer) of all who hold tokens, and of the rows whose own ids `own` are."""
+    columns = (evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last, evidence.c.customer)
+    holders = sa.select(evidence_key.c.token, *columns).join(
+        evidence, evidence.c.id == evidence_key.c.evidence
+    )
+    rows = sa.select(evidence.c.id.label("token"), *columns).where(sa.not_(evidence.c.deleted))
+    return [
+        *rows_where(connection, holders, evidence_key.c.token, tokens),
+        *rows_where(connection, rows, evidence.c.id, own),
+    ]

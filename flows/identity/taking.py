@@ -1,0 +1,197 @@
+"""Writing a batch of evidence: what is new of it, and which tokens somebody else holds now than before."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from flows.identity.evidence import (
+    Batch,
+    Judgement,
+    Said,
+    lay_over,
+    newest,
+    public,
+    said_by,
+    said_by_event,
+    said_by_judgement,
+)
+from flows.identity.judged import erased_at, judgements_about
+from flows.identity.matching import Matching
+from flows.identity.store import delete_pairs, delete_where, rows_where, upsert
+from flows.identity.tables import evidence, evidence_key, judgement, record
+from flows.sources.model import SourceRecord
+
+EvidenceRow = sa.Row[*tuple[Any, ...]]
+_public = msgspec.json.Encoder()
+
+
+class Taken(msgspec.Struct):
+    """What a batch changed in the evidence.
+
+    `touched` are tokens whose holders, or the age of these, are others now; `lost` those that a piece holds no more.
+    `pieces` is by token how many more hold it. `changed` are pieces that count and say something new, by id; `gone`
+    those that count no more, with whose they were. `dropped` are tokens that pieces held, with whose those were.
+    """
+
+    touched: set[str] = set()
+    lost: set[str] = set()
+    pieces: Counter[str] = msgspec.field(default_factory=Counter[str])
+    changed: dict[str, Said] = {}
+    gone: dict[str, str | None] = {}
+    dropped: set[tuple[str, str]] = set()
+    records: dict[str, SourceRecord] = {}
+    erased: set[str] = set()
+    new: Counter[str] = msgspec.field(default_factory=Counter[str])
+
+
+class Taking:
+    """One batch being written, within one transaction."""
+
+    def __init__(self, connection: sa.Connection, matching: Matching, tenant_key: bytes) -> None:
+        self._connection, self._matching, self._key = connection, matching, tenant_key
+        self._taken = Taken()
+
+    def take(self, batch: Batch) -> Taken:
+        """Write the evidence that is new."""
+        judged = self._judge(batch.judgements)
+        came = newest(
+            (
+                *(said_by(each, self._key) for each in batch.records),
+                *(said_by_event(each) for each in batch.events),
+                *judged,
+            )
+        )
+        known = {row.id: row for row in self._rows(came)}
+        erased = erased_at(self._connection, {token for each in came.values() for token in each.tokens})
+        said = [each for each in came.values() if self._is_new(each, known.get(each.id), erased)]
+        said += self._erase([each for each in batch.judgements if each.kind == "erase"], {s.id for s in said})
+        self._write(said, known)
+        return self._taken
+
+    def _rows(self, ids: Iterable[str]) -> list[EvidenceRow]:
+        return rows_where(self._connection, sa.select(evidence), evidence.c.id, ids)
+
+    def _judge(self, judgements: tuple[Judgement, ...]) -> list[Said]:
+        """Write judgements; what becomes evidence of merges, among them older ones that are taken back now."""
+        if not judgements:
+            return []
+        upsert(self._connection, judgement, [msgspec.structs.asdict(each) for each in judgements])
+        self._taken.erased |= {each.b for each in judgements if each.kind == "erase"}
+        pairs = {each.pair for each in judgements if each.kind != "erase"}
+        about = [
+            each
+            for each in judgements_about(self._connection, {token for pair in pairs for token in pair})
+            if each.kind != "erase" and each.pair in pairs
+        ]
+        last: dict[tuple[str, str], Judgement] = {}
+        for each in sorted(about, key=_age):
+            last[each.pair] = each
+        self._taken.touched |= {token for pair in pairs for token in pair}
+        return [said_by_judgement(each, last[each.pair] is each) for each in about if each.kind == "merge"]
+
+    def _is_new(self, said: Said, known: EvidenceRow | None, erased: Mapping[str, int]) -> bool:
+        """Whether a piece changes what is written; an event gets what was known of its identifiers.
+
+        Evidence that holds a token which was erased later counts no more.
+        """
+        if known is not None and said.kind == "event":
+            lay_over(said, (known.first, known.last, known.source))
+        said.deleted |= any(erased.get(token, -1) >= said.last for token in said.tokens)
+        if known is None:
+            return True
+        if said.kind == "record":
+            return (said.last, said.version) > (known.last, known.version)
+        now = (said.first, said.last, said.source, said.deleted)
+        return now != (known.first, known.last, known.source, known.deleted)
+
+    def _erase(self, erasures: list[Judgement], again: set[str]) -> list[Said]:
+        """What is written already and is to count no more."""
+        if not erasures:
+            return []
+        until: dict[str, int] = {}
+        for each in erasures:
+            until[each.a] = max(until.get(each.a, -1), each.at)
+        held = sa.select(evidence_key.c.token, evidence).join(
+            evidence, evidence.c.id == evidence_key.c.evidence
+        )
+        rows = rows_where(self._connection, held, evidence_key.c.token, until)
+        gone = {row.id: row for row in rows if row.last <= until[row.token] and row.id not in again}
+        return [
+            Said(row.id, row.kind, row.source, row.first, row.last, row.version, True, ())
+            for row in gone.values()
+        ]
+
+    def _write(self, said: list[Said], known: dict[str, EvidenceRow]) -> None:
+        """Write pieces and what they hold."""
+        known |= {row.id: row for row in self._rows({each.id for each in said} - known.keys())}
+        before = self._held(each.id for each in said if each.id in known and not known[each.id].deleted)
+        rows, held, away = list[dict[str, Any]](), list[dict[str, Any]](), list[tuple[str, str]]()
+        for each in said:
+            row = known.get(each.id)
+            whose = None if row is None else row.customer
+            had = before.get(each.id, set[str]())
+            has = set[str]() if each.deleted else {*each.tokens, *each.composites}
+            rows.append(each.row(whose))
+            composites = set(each.composites)
+            for token in has - had:
+                role = self._matching.role(token, token in composites)
+                held.append({"token": token, "evidence": each.id, "role": role})
+            away += [(token, each.id) for token in had - has]
+            self._note(each, row, had, has)
+        upsert(self._connection, evidence, rows)
+        upsert(self._connection, evidence_key, held)
+        delete_pairs(self._connection, evidence_key.c.token, evidence_key.c.evidence, away)
+        self._write_records(said)
+
+    def _note(self, said: Said, known: EvidenceRow | None, had: set[str], has: set[str]) -> None:
+        """What follows from one piece."""
+        taken, whose = self._taken, None if known is None else known.customer
+        taken.new[said.kind] += 1
+        taken.pieces.update(has - had)
+        taken.pieces.subtract(had - has)
+        taken.lost |= had - has
+        if had and not has:
+            taken.gone[said.id] = whose
+        if whose is not None:
+            taken.dropped |= {(token, whose) for token in had - has}
+        aged = known is not None and (known.first != said.first or said.kind == "record")
+        if has != had or aged or any(self._matching.rule(token).expires is not None for token in has):
+            taken.touched |= had | has
+            taken.lost |= {token for token in has & had if self._matching.rule(token).expires is not None}
+            if has:
+                taken.changed[said.id] = said
+        if said.record is not None and has:
+            taken.records[said.id] = said.record
+
+    def _held(self, ids: Iterable[str]) -> dict[str, set[str]]:
+        """What pieces hold up to now."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        columns = sa.select(evidence_key.c.evidence, evidence_key.c.token)
+        for piece, token in rows_where(self._connection, columns, evidence_key.c.evidence, ids):
+            found[piece].add(token)
+        return found
+
+    def _write_records(self, said: list[Said]) -> None:
+        """Keep what rows say as long as they count."""
+        gone = [each.id for each in said if each.kind == "record" and each.deleted]
+        rows = [
+            {
+                "handle": each.id,
+                "source": each.source,
+                "at": each.last,
+                "content": _public.encode(public(each.record)),
+            }
+            for each in said
+            if each.record is not None and not each.deleted
+        ]
+        delete_where(self._connection, record.c.handle, gone)
+        upsert(self._connection, record, rows)
+
+
+def _age(each: Judgement) -> tuple[int, str]:
+    return each.age
