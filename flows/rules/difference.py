@@ -1,4 +1,4 @@
-"""What differs between two rule sets: rules added, removed and changed, and streams, purposes and profile likewise.
+"""What differs between two rule sets: rules added, removed and changed, and all that they refer to likewise.
 
 It compares what the files say as plain data, without comments, layout and the order of the files.
 """
@@ -15,11 +15,21 @@ from flows.rules.load import Documents
 How = Literal["added", "removed", "changed"]
 _SIGNS: dict[How, str] = {"added": "+", "removed": "-", "changed": "~"}
 _SHORT = 40
-_PARTS = {
-    "streams": ("streams", "stream"),
-    "purposes": ("purposes", "purpose"),
-    "profile": ("values", "value"),
-}
+# (document, field, what one entry below it is called)
+_NAMED = (
+    ("streams", "streams", "stream"),
+    ("streams", "events", "event"),
+    ("purposes", "purposes", "purpose"),
+    ("purposes", "budgets", "budget"),
+    ("profile", "values", "value"),
+    ("profile", "streams", "stream aggregate"),
+    ("profile", "places", "place"),
+    ("look_ups", "look_ups", "look-up"),
+    ("sources", "sources", "source"),
+    ("identity", "kinds", "kind of identifier"),
+)
+# (document, field) of what has no entries with names of their own
+_WHOLE = (("profile", "position"), ("sources", "reconcile"), ("identity", "match"))
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -39,9 +49,11 @@ class Changed(msgspec.Struct, frozen=True):
 def difference(old: Documents, new: Documents) -> tuple[Changed, ...]:
     """What a change from one set of documents to another does, rules first, by name."""
     found = [*_between("rule", _by_name(old.rules), _by_name(new.rules))]
-    for document, (field, kind) in _PARTS.items():
+    for document, field, kind in _NAMED:
         found += _between(kind, _below(getattr(old, document), field), _below(getattr(new, document), field))
-    found += _between("event", _below(old.streams, "events"), _below(new.streams, "events"))
+    for document, field in _WHOLE:
+        parts = ({field: each[field]} if field in each else {} for each in _both(old, new, document))
+        found += _between(document, *parts)
     return tuple(found)
 
 
@@ -49,6 +61,11 @@ def changes(old: Documents, new: Documents) -> list[str]:
     """The lines that tell what a change does from one set of documents to another that does not say the same."""
     found = [str(each) for each in difference(old, new)]
     return found or ["~ only the names of files or the order of declarations"]
+
+
+def _both(old: Documents, new: Documents, document: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A document of each set."""
+    return getattr(old, document), getattr(new, document)
 
 
 def _by_name(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -283,8 +283,9 @@ def _columns(pattern: Pattern) -> set[str]:
 
 
 def _fingerprint(rule: Rule) -> str:
-    """24 hexadecimal digits over what the device half of a rule means, whatever its spelling."""
+    """24 hexadecimal digits over what a rule looks for, whatever its spelling: what its state is about."""
     parts = (rule.stream, rule.patterns, rule.severities, rule.clear, rule.ends_silent)
+    parts = (*parts, rule.sequence) if rule.sequence else parts
     plain = msgspec.json.encode(_meaning(parts), order="sorted")
     return hashlib.blake2b(plain, digest_size=12).hexdigest()
 

@@ -84,23 +84,103 @@ ACTIONS = st.one_of(
     ),
     st.builds(lambda of: {"task": of}, mappings({"queue": st.just("fleet"), "subject": TEXT})),
 )
-ENTRIES = joined(ACTIONS, mappings({}, {"if": ASKED, "valid_for": DURATIONS}))
-LISTS = st.lists(ENTRIES, max_size=3).map(
-    lambda entries: [{**entry, "name": f"action-{i}"} for i, entry in enumerate(entries)]
+SLOTS = mappings(
+    {"purpose": st.just("service"), "with": st.just("dealer")},
+    {
+        "to": st.just("driver"),
+        "calendars": st.just(["dealer", "driver"]),
+        "slots": st.integers(2, 9),
+        "reserve": mappings({"what": st.just("loaner")}, {"if": ASKED}),
+    },
 )
+PROCESSES = mappings({"process": st.just("replace-order")}, {"order": TEXT, "about": st.just("shipment")})
+MATCHES = mappings(
+    {"event": st.sampled_from(["case.resolved", "order.placed"])},
+    {"where": st.sampled_from(["event.score >= 4", 'event.kind == "x" and event.score in [3, 5]'])},
+)
+BOUND = mappings({"at_most": st.sampled_from(["180d", "365d"])})
+SOME = st.lists(MATCHES, min_size=1, max_size=2)
+UNTILS = st.one_of(
+    BOUND,
+    joined(BOUND, mappings({"all": SOME}, {"rest": DURATIONS})),
+    joined(BOUND, mappings({"any": SOME}, {"rest": DURATIONS})),
+)
+SUPPRESSIONS = st.one_of(
+    mappings(
+        {"purposes": st.just(["marketing", "service"]), "until": UNTILS}, {"items": st.just(["a {rule}"])}
+    ),
+    mappings({"items": st.just(["all of {customer}"]), "until": UNTILS}),
+)
+STAGES = mappings({"stage": st.sampled_from(["bereaved", "moving"])}, {"for": DURATIONS})
+OTHERS = st.one_of(
+    SLOTS.map(lambda of: {"offer_appointment": of}),
+    PROCESSES.map(lambda of: {"start_process": of}),
+    SUPPRESSIONS.map(lambda of: {"suppress": of}),
+    STAGES.map(lambda of: {"set_stage": of}),
+)
+BESIDE: dict[str, Any] = {"if": ASKED, "valid_for": DURATIONS}
+FLAT = st.deferred(lambda: joined(st.one_of(ACTIONS, ACTIONS, OTHERS), mappings({}, BESIDE)))
+
+
+def entries(inside: st.SearchStrategy[Plain]) -> st.SearchStrategy[Plain]:
+    """Actions with what follows them, and choices; `inside` draws the entries of the lists in them."""
+    do = st.lists(inside, max_size=2)
+    outcomes = st.sampled_from(["booked", ["failed", "no_slot"]])
+    later: dict[str, Any] = {"if": ASKED, "unless": MATCHES}
+    follow_ups = st.one_of(
+        mappings({"outcome": outcomes, "do": do}, {**later, "after": DURATIONS}),
+        mappings({"after": DURATIONS, "do": do}, later),
+    )
+    followed = joined(FLAT, mappings({}, {"then": st.lists(follow_ups, min_size=1, max_size=2)}))
+    first = mappings({"name": st.just("replace"), "if": ASKED, "do": do})
+    last = mappings({"name": st.just("ask"), "do": do}, {"if": ASKED})
+    return st.one_of(FLAT, followed, st.tuples(first, last).map(lambda both: {"choose": list(both)}))
+
+
+def named(listed: list[Plain], begin: str = "action") -> list[Plain]:
+    """The same with a name for each action, none of them twice where they could be done together."""
+    found: list[Plain] = []
+    for i, drawn in enumerate(listed):
+        entry = dict(drawn)
+        if "choose" in entry:
+            entry["choose"] = [{**of, "do": named(of["do"], f"{begin}-{i}")} for of in entry["choose"]]
+        else:
+            entry["name"] = f"{begin}-{i}"
+        if "then" in entry:
+            entry["then"] = [{**of, "do": named(of["do"], "later")} for of in entry["then"]]
+        found.append(entry)
+    return found
+
+
+NESTED = st.deferred(lambda: entries(FLAT))
+ENTRIES = st.deferred(lambda: entries(NESTED))
+LISTS = st.lists(ENTRIES, max_size=3).map(named)
+SHARES = st.sampled_from(["5 %", "12.5%", 0.25])
 HEAD: dict[str, Any] = {
     "about": st.just("What it is for."),
     "team": st.just("roadside"),
     "mode": st.sampled_from(["live", "dry_run", "disabled"]),
     "customer": st.sampled_from(["owner", "driver"]),
     "guard": ASKED,
+    "share": SHARES,
+    "hold_out": SHARES,
+    "priority": st.integers(2, 9),
+    "sensitive": st.booleans(),
 }
+
+
+def asking(key: str) -> dict[str, Any]:
+    """A rule may ask another system about what its events or readings say."""
+    question = mappings({"from": st.just("inventory"), "key": st.just(key), "within": st.just("45s")})
+    return {"look_up": mappings({"stock": question})}
+
+
 TRANSITIONS = mappings({}, dict.fromkeys(("raised", "escalated", "deescalated", "cleared", "lapsed"), LISTS))
 ENDS = DURATIONS.map(lambda silent: {"silent": silent})
 CLEARS = mappings({"of": CONDITIONS}, {"run": st.integers(1, 40)})
 ON_READINGS = mappings(
     {"rule": st.just("drawn"), "stream": st.just("vehicle"), "when": WHENS, "ends": ENDS, "limits": LIMITS},
-    {**HEAD, "severity": SEVERITIES, "clear": CLEARS, "do": TRANSITIONS},
+    {**HEAD, **asking("device"), "severity": SEVERITIES, "clear": CLEARS, "do": TRANSITIONS},
 )
 ON_SILENCE = mappings(
     {
@@ -118,6 +198,28 @@ ON_EVENTS = mappings(
         "do": LISTS.filter(bool),
         "limits": LIMITS,
     },
-    HEAD,
+    {**HEAD, **asking("event.sku")},
 )
-RULES = st.one_of(ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS)
+BEGINNINGS = mappings(
+    {"event": st.just("cart.updated"), "as": st.just("cart")},
+    {"where": st.just("event.amount > 5"), "restart": st.booleans()},
+)
+ENDINGS = st.one_of(
+    mappings(
+        {"no": st.just("order.placed"), "within": DURATIONS}, {"where": st.just("event.cart == cart.cart")}
+    ),
+    mappings(
+        {"event": st.just("order.placed"), "within": DURATIONS},
+        {"as": st.just("order"), "where": st.just("event.amount >= cart.amount")},
+    ),
+)
+ON_SEQUENCES = mappings(
+    {
+        "rule": st.just("drawn"),
+        "sequence": st.tuples(BEGINNINGS, ENDINGS).map(list),
+        "do": LISTS.filter(bool),
+        "limits": LIMITS,
+    },
+    {**HEAD, **asking("cart.sku")},
+)
+RULES = st.one_of(ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS, ON_SEQUENCES)

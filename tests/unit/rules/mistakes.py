@@ -6,8 +6,8 @@ from textwrap import dedent
 
 from flows.documents import Mistakes, read_text
 from flows.errors import Finding
-from flows.rules.declarations import read_purposes
-from flows.rules.model import Rule
+from flows.rules.declarations import read_budgets, read_purposes
+from flows.rules.model import LookUpSource, Rule
 from flows.rules.profile_files import read_profile
 from flows.rules.reader import Surroundings, read_rule
 from flows.stream_files import read_streams
@@ -28,7 +28,14 @@ streams:
       hot_c: {type: float}
       model: {type: enum, values: [m1, m2]}
 """
-PURPOSES = "purposes: {safety: {lane: urgent, rules: [hot]}, service: {}}"
+PURPOSES = """
+purposes:
+  safety: {lane: urgent, rules: [hot]}
+  service: {}
+  marketing.cart: {consent: marketing, budget: news}
+budgets: {news: {at_most: 2, every: 7d, window: 10m}}
+"""
+LOOK_UPS = {"inventory": LookUpSource(name="inventory", fields=("available", "place"))}
 PROFILE = "values: {spent: {event: order.placed, take: sum, field: amount}}"
 HEAD = "rule: r\nstream: vehicle\n"
 TAIL = "limits: [{per: rule, at_most: 10, every: 1h}]\n"
@@ -44,6 +51,8 @@ def surroundings() -> Surroundings:
         read_streams(streams, mistakes),
         read_purposes(purposes, mistakes),
         read_profile(profile, mistakes).values,
+        look_ups=LOOK_UPS,
+        budgets=read_budgets(purposes, mistakes),
     )
     mistakes.raise_any()
     return found

@@ -157,7 +157,8 @@ def test_a_right_configuration_is_whole(tmp_path: Path) -> None:
     assert [rule.name for rule in found.rules] == ["r", "s"]
     assert found.rules[0].file.endswith("rules/z.yaml")
     assert set(found.streams) == {"vehicle"}
-    assert set(found.purposes) == {"safety", "service"}
+    assert set(found.purposes) == {"safety", "service", "marketing.cart"}
+    assert set(found.budgets) == {"news"}
     assert [aggregate.source for aggregate in found.profile] == ["event:order.placed"]
     assert found.rule_set("default").number == 0
 

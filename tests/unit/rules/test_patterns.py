@@ -194,6 +194,13 @@ def test_an_absence_needs_no_clear_and_has_one_severity() -> None:
     assert [finding.path for finding in found] == ["clear", "severity"]
 
 
+def test_the_fingerprint_of_a_rule_on_readings_stays_what_it_was() -> None:
+    """A version that knows more words does not forget the episodes of rules that use none of them."""
+    hot = "{run: 10, of: coolant_c >= device.hot_c, worsening: {field: coolant_c, rise: 5}, max_gap: 2m}"
+    assert right(device_rule(hot)).fingerprint == "ea23c2a163668a3297d020a9"
+    assert right(device_rule("{absence: 10m}", "")).fingerprint == "6626f25f628c1f6fd153c662"
+
+
 def test_a_fingerprint_is_of_the_meaning_and_not_of_the_spelling() -> None:
     """Layout, comments, actions and texts leave it as it is; another threshold or bound changes it."""
     plain = right(device_rule("{run: 3, of: coolant_c > 9}"))

@@ -81,7 +81,7 @@ def _of_tree(node: Node) -> Iterator[str]:
         case Literal():
             yield str(node.value) if isinstance(node.value, str) else f"{float(node.value):.10g}"
         case Among():
-            yield from (str(item) for item in node.items)
+            yield from (item if isinstance(item, str) else f"{item:.10g}" for item in node.items)
         case _:
             pass
     for below in children(node):
