@@ -495,3 +495,13 @@ class LookUpsMissing(WrongInput):
             f"There is no system to ask: {file} declares none. Declare one under `look_ups:`, or leave this "
             "process away."
         )
+
+
+class IdentityMissing(WrongInput):
+    """The identity service has not kept anything yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There is no identity database at {path}. `telltale run identity` makes it from the topic "
+            "`source-records`; if it lies elsewhere, name it as `identity.database` in telltale.toml."
+        )

@@ -12,7 +12,9 @@ from flows.cli import (
     check,
     dead_letters,
     demo,
+    identity,
     init,
+    profile,
     rules,
     run,
     schema,
@@ -73,11 +75,13 @@ app.command(
     )
 )(simulate.simulate)
 app.command(short_help="Tell why something was done, or was not.", epilog=why.EXAMPLE)(why.why)
+app.add_typer(profile.app, name="profile")
 app.add_typer(silence.app, name="silence")
 app.add_typer(actions.app, name="actions")
 app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
 app.add_typer(streams.app, name="streams")
+app.add_typer(identity.app, name="identity")
 app.add_typer(sources.app, name="sources")
 app.command(epilog=schema.EXAMPLE)(schema.schema)
 app.add_typer(dead_letters.app, name="dead-letters")
