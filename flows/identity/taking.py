@@ -33,9 +33,10 @@ _public = msgspec.json.Encoder()
 class Taken(msgspec.Struct):
     """What a batch changed in the evidence.
 
-    `touched` are tokens whose holders, or the age of these, are others now; `lost` those that a piece holds no more.
-    `pieces` is by token how many more hold it. `changed` are pieces that count and say something new, by id; `gone`
-    those that count no more, with whose they were. `dropped` are tokens that pieces held, with whose those were.
+    `touched` are tokens whose holders, or the age of these, are others now; `lost` those among them that some piece
+    holds no more, or has not any more beside another. `pieces` is by token how many more hold it. `changed` are pieces
+    that count and say something new, by id; `gone` those that count no more, with whose they were. `dropped` are tokens
+    that pieces held, with whose those were. `erased` are customers to forget.
     """
 
     touched: set[str] = set()
@@ -91,8 +92,22 @@ class Taking:
         last: dict[tuple[str, str], Judgement] = {}
         for each in sorted(about, key=_age):
             last[each.pair] = each
-        self._taken.touched |= {token for pair in pairs for token in pair}
+        concerned = {token for pair in pairs for token in pair} | self._beside(pairs)
+        self._taken.touched |= concerned
+        self._taken.lost |= concerned
         return [said_by_judgement(each, last[each.pair] is each) for each in about if each.kind == "merge"]
+
+    def _beside(self, pairs: Iterable[tuple[str, str]]) -> set[str]:
+        """What stands beside both tokens of a pair: evidence that ties them is taken apart by a judgement."""
+        one, two, beside = (evidence_key.alias() for _ in range(3))
+        found: set[str] = set()
+        for a, b in pairs:
+            both = sa.select(beside.c.token).select_from(one).where(one.c.token == a, two.c.token == b)
+            tied = both.join(two, one.c.evidence == two.c.evidence).join(
+                beside, one.c.evidence == beside.c.evidence
+            )
+            found |= {row[0] for row in self._connection.execute(tied)}
+        return found
 
     def _is_new(self, said: Said, known: EvidenceRow | None, erased: Mapping[str, int]) -> bool:
         """Whether a piece changes what is written; an event gets what was known of its identifiers.
@@ -154,7 +169,8 @@ class Taking:
         taken.new[said.kind] += 1
         taken.pieces.update(has - had)
         taken.pieces.subtract(had - has)
-        taken.lost |= had - has
+        if had - has:
+            taken.lost |= had
         if had and not has:
             taken.gone[said.id] = whose
         if whose is not None:

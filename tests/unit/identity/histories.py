@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from flows.identity.evidence import Batch, Judgement, Named
+from flows.identity.evidence import Batch, Judgement, JudgementKind, Named
 from flows.sources.model import Identifier, IdentityRules, KindRule, RoleClaim, SourceRecord
 
 RULES = IdentityRules(
@@ -27,6 +27,7 @@ _IDENTIFIERS = [
     for n in range(most)
 ]
 _TOGETHER = ["phone+born:0", "phone+born:1"]
+_KINDS: list[JudgementKind] = ["merge", "merge", "split", "split", "erase"]
 _TIMES = st.integers(0, 30)
 
 Said = SourceRecord | Named | Judgement
@@ -73,7 +74,7 @@ def histories(draw: st.DrawFn) -> list[Said]:
     """Rows with their corrections and deletions, events and judgements."""
     said: list[Said] = [*draw(st.lists(records, max_size=14)), *draw(st.lists(events, max_size=8))]
     for number, (a, b) in enumerate(draw(st.lists(_pairs, max_size=4))):
-        kind = draw(st.sampled_from(["merge", "merge", "split", "split", "erase"]))
+        kind: JudgementKind = draw(st.sampled_from(_KINDS))
         said.append(Judgement(f"judgement-{number}", kind, a, b, draw(_TIMES)))
     return said
 
