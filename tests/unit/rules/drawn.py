@@ -222,4 +222,4 @@ ON_SEQUENCES = mappings(
     },
     {**HEAD, **asking("cart.sku")},
 )
-RULES = st.one_of(ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS, ON_SEQUENCES)
+RULES = st.deferred(lambda: st.one_of(ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS, ON_SEQUENCES))

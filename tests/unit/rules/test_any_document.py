@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from flows.documents import Mistakes, locate, read_text
 from flows.errors import RulesWrong
+from flows.look_up_files import read_look_ups
 from flows.rules.load import Documents, compile_documents
 from flows.rules.reader import read_rule
+from tests.unit.rules.drawn import RULES
 from tests.unit.rules.mistakes import surroundings
 from tests.unit.rules.test_starter import starter
 
@@ -95,4 +97,31 @@ def test_any_pattern_is_read_without_an_exception(when: Any) -> None:
     mistakes = Mistakes()
     plain = {"rule": "r", "stream": "vehicle", "when": when, "limits": []}
     read_rule(locate(plain, "f"), AROUND, mistakes)
+    assert mistakes.found
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), plain=RULES)
+def test_any_value_in_any_rule_is_read_without_an_exception(
+    data: st.DataObject, plain: dict[str, Any]
+) -> None:
+    """One value of a drawn rule, whatever it says, is exchanged for anything; its own tests are read after it."""
+    case = {
+        "name": "x",
+        "events": [{"at": "0s", "type": "a.b"}],
+        "expect": [{"at": "1h", "refused": "guard"}],
+    }
+    changed = put(plain, data.draw(st.sampled_from(places(plain)[1:])), data.draw(ANYTHING))
+    mistakes = Mistakes()
+    rule = read_rule(locate({**changed, "tests": [case]}, "f"), AROUND, mistakes)
+    assert rule is not None or mistakes.found
+
+
+@settings(max_examples=100, deadline=None)
+@given(look_ups=ANYTHING)
+def test_any_look_ups_are_read_without_an_exception(look_ups: Any) -> None:
+    """Whatever stands in the file, it is a finding at most."""
+    mistakes = Mistakes()
+    found = read_look_ups(locate({"look_ups": {"stock": look_ups}}, "f"), mistakes)
+    assert found.keys() == {"stock"}
     assert mistakes.found
