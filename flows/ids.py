@@ -38,6 +38,44 @@ def action_id(decision: str, name: str) -> str:
     return _digest("action", decision, name)
 
 
+def waiting_id(action: str, what: str) -> str:
+    """The id of what waits after an action: the action and which of its consequences, e.g. `then.1` or `release`.
+
+    It is also that of the decision about it.
+    """
+    return _digest("waiting", action, what)
+
+
+def sequence_id(tenant: str, rule: str, source: str, event: str) -> str:
+    """The id of a sequence, and of the decision on it: its rule and its first event, by source and id."""
+    return _digest("sequence", tenant, rule, source, event)
+
+
+def look_up_id(decision: str, name: str) -> str:
+    """The id of a question: the decision that waits for its answer, and what the rule calls the answer."""
+    return _digest("look-up", decision, name)
+
+
+def handoff_id(source: str, target: str, label: str, number: int, *strays: bytes) -> str:
+    """The id of a handoff: who gives what to whom, by which entry of identity, and the triggers that go along."""
+    return _digest("handoff", source, target, label, number, *strays)
+
+
+def end_of_role_id(episode: str) -> str:
+    """The id of the decision that ends an episode for a customer who is no longer what he was to its device."""
+    return _digest("end-of-role", episode)
+
+
+def measured_id(tenant: str, name: str, device: str, every: int, start: int) -> str:
+    """The id of what a shard tells of a device once a window: which of them, and when it began (ms)."""
+    return _digest("measured", tenant, name, device, every, start)
+
+
+def fraction(*parts: object) -> float:
+    """A number in [0, 1), evenly spread over lists of parts and the same for the same list."""
+    return int(_digest("fraction", *parts)[:13], 16) / (1 << 52)
+
+
 def audit_id(tenant: str, who: str, command: str, what: str, at: int) -> str:
     """The id of an audited command: who said what when (ms)."""
     return _digest("audit", tenant, who, command, what, at)

@@ -82,6 +82,13 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = ()
     met: Annotated[tuple[int, ...], Meta(description="Of a suppression: which of its conditions came.")] = ()
     stage: Annotated[str, Meta(description="Of a stage: its name.")] = ""
+    since: Annotated[int, Meta(description="Event time of its beginning: events from then on count for it.")] = 0
+    met_at: Annotated[
+        tuple[int, ...], Meta(description="Of a suppression: when each of `met` came, event time.")
+    ] = ()
+    budget: Annotated[str, Meta(description="Of a bid: the budget it competes for.")] = ""
+    counted: Annotated[bool, Meta(description="Of a bid: its limits are counted already.")] = False
+    held: Annotated[bool, Meta(description="What it follows is held, so it is held as well.")] = False
     cause: Annotated[KeptCause | None, Meta(description="What began it.")] = None
 
 

@@ -10,7 +10,8 @@ import msgspec
 from flows import ids
 from flows.customers.triggers import AlarmFor, EventFor
 from flows.rules.model import Rule
-from flows.schema import Evidence, Transition, Value
+from flows.schema import Event, Evidence, Transition, Value
+from flows.schema_change import KeptCause
 
 _DEPTH = 8
 
@@ -19,7 +20,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """`decision` is the id its decision will have; `values` are what expressions and texts may name, dotted.
 
     `moment` is the transition whose actions are asked for (an event's stand under `raised`), `number` that of the
-    transition in its episode, `name` what a person calls the subject.
+    transition in its episode, `name` what a person calls the subject. What comes later than it began has a `root`,
+    that of a follow-up the action it `follows`. For what waits after this, events count from `since` (ms) on, its
+    actions are worth doing for a while from `valid_from` (ms); both are `at` unless they are told.
     """
 
     decision: str
@@ -43,6 +46,20 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value]
     evidence: Evidence | None = None
     explanation: str = ""
+    root: KeptCause | None = None
+    follows: str | None = None
+    since: int | None = None
+    valid_from: int | None = None
+
+    @property
+    def fresh_at(self) -> int:
+        """The event time (ms) from which its actions are worth doing for a while."""
+        return self.at if self.valid_from is None else self.valid_from
+
+    @property
+    def heard_from(self) -> int:
+        """The event time (ms) from which events count for what waits after this."""
+        return self.at if self.since is None else self.since
 
 
 def of_alarm(found: AlarmFor) -> Cause:
@@ -87,17 +104,7 @@ def of_event(found: EventFor, tenant: str, rule: Rule | None, name: str, number:
     """An event as the cause of one rule's decision; its data are named `event.<field>`; `number` is the rule set's."""
     event = found.event
     kind, _, handle = event.subject.partition(":")
-    values: dict[str, Value] = {}
-    _flatten("event", event.data, values, 0)
-    values |= {
-        "event.id": event.id,
-        "event.source": event.source,
-        "event.type": event.type,
-        "event.subject": event.subject,
-        "event.time": event.time,
-        "rule": name,
-        "customer": found.customer,
-    }
+    values: dict[str, Value] = {**event_values(event), "rule": name, "customer": found.customer}
     device = handle if kind == "device" else None
     if device is not None:
         values["device"] = device
@@ -117,6 +124,19 @@ def of_event(found: EventFor, tenant: str, rule: Rule | None, name: str, number:
         dry_run=rule is not None and rule.mode == "dry_run",
         values=values,
     )
+
+
+def event_values(event: Event) -> dict[str, Value]:
+    """What an event says, by the names under which rules read it."""
+    values: dict[str, Value] = {}
+    _flatten("event", event.data, values, 0)
+    return values | {
+        "event.id": event.id,
+        "event.source": event.source,
+        "event.type": event.type,
+        "event.subject": event.subject,
+        "event.time": event.time,
+    }
 
 
 def event_trigger(source: str, event: str) -> str:

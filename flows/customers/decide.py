@@ -1,31 +1,63 @@
-"""A rule's verdict for a customer on an alarm or an event, with every check and the values it saw.
+"""A rule's verdict for a customer on an alarm, an event or what has waited, with every check and the values it saw.
 
-The order is: mode, validity, guard, limits, then of each action its `if`, purpose and recipient. Guard and limits
-gate `raised` alone. `escalated` acts even when the raise was held back; `deescalated`, `cleared` and `lapsed`
-follow up what this episode did, and do nothing when it did nothing.
+The order is: mode, validity, share, guard, limits, choices, then of each action what `planning` asks. Guard and limits
+gate `raised` alone. `escalated` acts even when the raise was held back; `deescalated`, `cleared` and `lapsed` follow up
+what this episode did, and do nothing when it did nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import msgspec
 
-from flows.customers import limits, profile
+from flows.customers import limits, shares
+from flows.customers.brakes import Brakes, NoBrakes
+from flows.customers.budgets import Purse
 from flows.customers.cause import Cause
-from flows.customers.planning import Ground, plan, valid_for
+from flows.customers.choices import Chosen, choose, possible, unchosen
+from flows.customers.consequences import GIVEN_UP_AFTER_MS, change_of
+from flows.customers.planning import Ground, Plan, plan, valid_for
+from flows.customers.questions import Questions
 from flows.customers.rule_index import RuleIndex
-from flows.customers.state import Customer, episode_key, has_open
+from flows.customers.shares import Variant
+from flows.customers.state import Customer, Episode, episode_key
 from flows.durations import format_duration
-from flows.expression_values import truth
 from flows.expressions import Expression
-from flows.rules.model import ActionEntry, Rule
+from flows.rules.model import ActionEntry, Entry, Rule
 from flows.rules.templates import fill
-from flows.schema import Check, Decision, PlannedAction, Value, Verdict
-from flows.schema_change import Change, Counted, Opened
-from flows.zones import PROFILE_ZONE, hour_of
+from flows.schema import Check, Decision, Value, Verdict
+from flows.schema_change import Counted
 
 _FOLLOW_UPS = frozenset({"deescalated", "cleared", "lapsed"})
+_UNDONE = frozenset({"rule removed", "role ended"})
+_VERDICTS: tuple[tuple[str, Verdict], ...] = (
+    ("published", "acted"),
+    ("held", "held"),
+    ("dry_run", "dry_run"),
+    ("refused", "refused"),
+    ("too_late", "too_late"),
+)
+_TOO_LATE = "too late"
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decided of something that has waited.
+
+    `entries` is the list at `path` of the rule, `condition` what is asked of it as a whole. With `limited` the limits
+    gate it and are counted; without `compete` a bid is no bid any more. `nothing` says why nothing is done, `refused`
+    why it may not be, `hold` why its actions are held. `settles` are the ids of what waits no more.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    path: str = ""
+    condition: Expression | None = None
+    limited: bool = False
+    compete: bool = True
+    nothing: str | None = None
+    refused: str | None = None
+    hold: str | None = None
+    settles: tuple[str, ...] = ()
 
 
 class Decider(msgspec.Struct, frozen=True):
@@ -38,70 +70,132 @@ class Decider(msgspec.Struct, frozen=True):
     rules: RuleIndex
     now: int
     zone: str | None = None
+    brakes: Brakes = NoBrakes()
 
-    def decide(self, customer: Customer, cause: Cause) -> Decision:
-        """The decision, numbered after the customer's last; changes nothing."""
-        rule = self.rules.rule(cause.rule)
-        return _Deciding(self, customer, cause, rule).decision()
+    def decide(
+        self,
+        customer: Customer,
+        cause: Cause,
+        task: Task | None = None,
+        *,
+        settles: tuple[str, ...] = (),
+        answered: Sequence[Check] = (),
+    ) -> Decision:
+        """The decision, numbered after the customer's last; changes nothing.
+
+        Without a task it is on the cause by itself. `settles` and `answered` are what it settles and knew before.
+        """
+        return _Deciding(self, customer, cause, task, settles, answered).decision()
+
+    def questions(self, customer: Customer, cause: Cause, *, dry_run: bool) -> Questions:
+        """What conditions may ask on a cause."""
+        return Questions(
+            customer,
+            self.rules,
+            cause.values,
+            cause.at,
+            episode=cause.episode,
+            dry_rule=cause.rule if dry_run else None,
+            zone=self.zone,
+        )
 
 
 class _Deciding:
     """One decision in the making."""
 
-    def __init__(self, decider: Decider, customer: Customer, cause: Cause, rule: Rule | None) -> None:
-        self._decider = decider
-        self._customer = customer
-        self._cause = cause
-        self._rule = rule
+    def __init__(
+        self,
+        decider: Decider,
+        customer: Customer,
+        cause: Cause,
+        task: Task | None,
+        settles: tuple[str, ...],
+        answered: Sequence[Check],
+    ) -> None:
+        self._decider, self._customer, self._cause, self._task = decider, customer, cause, task
+        self._rule = rule = decider.rules.rule(cause.rule)
         self._dry = cause.dry_run or (rule is not None and rule.mode == "dry_run")
+        self._settles = settles if task is None else (*settles, *task.settles)
         self._checks: list[Check] = []
+        self._answered = answered
+        self._questions = decider.questions(customer, cause, dry_run=self._dry)
+        self._variant = self._of_variant()
 
     def decision(self) -> Decision:
         """Find the entries, hold back or plan each, and say what came of it."""
-        entries, reason = self._entries()
-        if entries and not self._all_late(entries):
-            reason = self._held_back()
-        ground = self._ground(reason if entries else None)
-        planned: list[PlannedAction] = []
-        for entry in entries:
-            action, checks = plan(entry, ground)
-            planned.append(action)
-            self._checks += checks
-        verdict = _verdict(planned, reason)
+        task = self._task
+        path, entries, reason = self._entries()
+        self._checks += self._answered
+        late = bool(entries) and self._all_late(entries)
+        held_back = self._held_back() if entries and not late else None
+        ground = self._ground(held_back)
+        chosen = self._chosen(entries, path, made=not late and held_back is None)
+        plans = [plan(placed, ground) for placed in chosen.actions]
+        for each in plans:
+            self._checks += each.checks
+        reason = reason or held_back
+        if entries and not plans and reason is None:
+            reason = _TOO_LATE if late else "no alternative holds"
+        refused = (entries and held_back is not None) or (task is not None and task.refused is not None)
+        verdict: Verdict = "refused" if refused and not late else _verdict(plans, late=late)
         if reason is None and verdict not in ("acted", "dry_run"):
-            reason = next((p.reason for p in planned if p.reason is not None), None)
-        return self._result(verdict, reason, tuple(planned), ground)
+            reason = next((p.planned.reason for p in plans if p.planned.reason is not None), None)
+        return self._result(verdict, reason, plans, chosen, ground)
 
-    def _entries(self) -> tuple[tuple[ActionEntry, ...], str | None]:
-        """The actions to ask for, or why there are none."""
-        cause, rule = self._cause, self._rule
+    def _entries(self) -> tuple[str, tuple[Entry, ...], str | None]:
+        """The path and the actions to ask for, or why there are none."""
+        cause, rule, task = self._cause, self._rule, self._task
         if rule is None and cause.transition != "lapsed":
-            return (), f"the rule {cause.rule} is not in rule set {self._decider.rules.rule_set.number}"
+            missing = f"the rule {cause.rule} is not in rule set {self._decider.rules.rule_set.number}"
+            return "", (), missing if task is None or task.nothing is None else task.nothing
         self._check("mode", "dry_run" if self._dry else "live", True)
-        if cause.moment in _FOLLOW_UPS:
-            acted = self._acted()
+        if task is not None:
+            return self._of_task(task)
+        refused = self._episode_refuses()
+        if refused is not None:
+            return "", (), refused
+        if cause.transition == "lapsed" and (rule is None or cause.reason in _UNDONE):
+            return "undo", self._undos(), None
+        found = () if rule is None else rule.do.get(cause.moment, ())
+        return cause.moment, found, None if found else f"the rule asks for nothing when {cause.moment}"
+
+    def _of_task(self, task: Task) -> tuple[str, tuple[Entry, ...], str | None]:
+        if task.nothing is not None:
+            return "", (), task.nothing
+        if task.refused is not None and not task.entries:
+            return "", (), task.refused
+        if task.condition is not None:
+            result, seen = self._questions.ask(task.condition)
+            self._check("if", task.condition.text, result, seen)
+            if not result:
+                return "", (), f"if: {task.condition.text} is {'unknown' if result is None else 'not so'}"
+        return task.path, task.entries, None if task.entries else "the rule asks for nothing then"
+
+    def _episode_refuses(self) -> str | None:
+        """Why an episode comes to nothing here: it is over, or did nothing that could be followed up."""
+        episode = self._episode()
+        if episode is not None and episode.over:
+            self._check("episode", "this episode goes on", False)
+            return "this episode is over for the customer"
+        if self._cause.moment in _FOLLOW_UPS:
+            acted = episode is not None and episode.acted
             self._check("episode", "this episode did something", acted)
             if not acted:
-                return (), "this episode did nothing that could be followed up"
-        if cause.transition == "lapsed" and (rule is None or cause.reason == "rule removed"):
-            return self._undos(), None
-        found = () if rule is None else rule.do.get(cause.moment, ())
-        entries = tuple(entry for entry in found if isinstance(entry, ActionEntry))
-        return entries, None if entries else f"the rule asks for nothing when {cause.moment}"
+                return "this episode did nothing that could be followed up"
+        return None
 
     def _undos(self) -> tuple[ActionEntry, ...]:
-        """What takes back what the episode of a removed rule had opened."""
+        """What takes back what the episode of a removed rule, or of a former holder, had opened: however late."""
         return tuple(
-            ActionEntry(name=f"close_case-{about}", kind="close_case", about=about)
+            ActionEntry(
+                name=f"close_case-{about}", kind="close_case", about=about, valid_for=GIVEN_UP_AFTER_MS
+            )
             for about in sorted(self._opened())
         )
 
-    def _acted(self) -> bool:
-        """Whether any transition of this episode did something."""
-        if self._cause.episode is None:
-            return False
-        kept = self._customer.episode(episode_key(self._cause.episode, dry_run=self._dry))
-        return kept is not None and kept.acted
+    def _episode(self) -> Episode | None:
+        key = None if self._cause.episode is None else episode_key(self._cause.episode, dry_run=self._dry)
+        return None if key is None else self._customer.episode(key)
 
     def _opened(self) -> dict[str, tuple[str, ...]]:
         """What this cause may close, by what it is about: its own episode's, for an event any of the customer's."""
@@ -112,21 +206,60 @@ class _Deciding:
                 found[item.about] = (*found.get(item.about, ()), action)
         return found
 
-    def _all_late(self, entries: tuple[ActionEntry, ...]) -> bool:
-        """Whether nothing is worth doing any more, so that no limit is asked."""
-        purposes = self._decider.rules.rule_set.purposes
-        return all(self._decider.now > self._cause.at + valid_for(entry, purposes) for entry in entries)
+    def _all_late(self, entries: Sequence[Entry]) -> bool:
+        """Whether nothing is worth doing any more, so that nothing else is asked."""
+        purposes, since = self._decider.rules.rule_set.purposes, self._cause.fresh_at
+        return all(self._decider.now > since + valid_for(e, purposes) for e in possible(entries))
 
     def _held_back(self) -> str | None:
-        """Why a raise may not act at all: its guard, or a limit."""
-        rule = self._rule
-        if rule is None or self._cause.moment != "raised":
+        """Why the list may not act at all: its customer is not among the share, its guard, or a limit."""
+        rule, task = self._rule, self._task
+        if rule is None:
             return None
-        if rule.guard is not None:
-            result, seen = self._ask(rule.guard)
-            self._check("guard", rule.guard.text, result, seen)
-            if not result:
-                return "guard" if result is False else "guard: unknown"
+        if task is not None and task.refused is not None:
+            return task.refused
+        refused = self._share(rule)
+        if refused is not None:
+            return refused
+        if task is None and self._cause.moment == "raised":
+            refused = self._guard(rule)
+        limited = self._is_limited()
+        return refused or (self._limit(rule) if limited else None)
+
+    def _is_limited(self) -> bool:
+        return self._task.limited if self._task is not None else self._cause.moment == "raised"
+
+    def _of_variant(self) -> Variant | None:
+        """What the customer is to the rule; what goes on with something done goes on."""
+        if self._rule is None:
+            return None
+        if self._goes_on():
+            return shares.treated(self._rule)
+        return shares.variant_of(self._rule, self._cause.customer)
+
+    def _goes_on(self) -> bool:
+        episode = self._episode()
+        waited = self._task is not None and self._cause.root is not None
+        return waited or (episode is not None and episode.acted)
+
+    def _share(self, rule: Rule) -> str | None:
+        """Whether the customer is among those the rule is for."""
+        variant = self._variant
+        if variant is None or self._goes_on():
+            return None
+        self._check("share", f"{rule.share:g} of all customers", variant.in_share)
+        if variant.in_share and rule.hold_out > 0:
+            self._check("hold_out", f"{rule.hold_out:g} held out", variant.held_out)
+        return None if variant.in_share else "share"
+
+    def _guard(self, rule: Rule) -> str | None:
+        if rule.guard is None:
+            return None
+        result, seen = self._questions.ask(rule.guard)
+        self._check("guard", rule.guard.text, result, seen)
+        return None if result else "guard" if result is False else "guard: unknown"
+
+    def _limit(self, rule: Rule) -> str | None:
         for counted, at_most, text in self._limits(rule):
             times = self._customer.times(counted.key)
             allowed = limits.allows(times, self._cause.at, at_most, counted.every)
@@ -151,26 +284,42 @@ class _Deciding:
             found.append((Counted(key=key, every=limit.every), limit.at_most, text))
         return found
 
+    def _chosen(self, entries: Sequence[Entry], path: str, *, made: bool) -> Chosen:
+        """The actions of the list; a choice is made only where something may come of it."""
+        if not made:
+            return unchosen(entries, path)
+        chosen = choose(entries, path, self._questions.ask)
+        self._checks += chosen.checks
+        return chosen
+
     def _ground(self, held_back: str | None) -> Ground:
-        index, cause = self._decider.rules, self._cause
+        decider, task, rule = self._decider, self._task, self._rule
+        rule_set = decider.rules.rule_set
         return Ground(
             cause=self._explained(),
-            rule=cause.rule,
-            deciding="owner" if self._rule is None else self._rule.customer,
-            tenant=self._decider.tenant,
-            rule_set=index.rule_set.number,
-            purposes=index.rule_set.purposes,
-            now=self._decider.now,
+            customer=self._customer,
+            deciding="owner" if rule is None else rule.customer,
+            tenant=decider.tenant,
+            rule_set=rule_set.number,
+            purposes=rule_set.purposes,
+            budgets=rule_set.budgets,
+            now=decider.now,
             dry_run=self._dry,
             held_back=held_back,
+            hold=None if task is None else task.hold,
+            held_out=self._variant is not None and self._variant.held_out,
+            compete=task is None or task.compete,
+            sensitive=rule is not None and rule.sensitive,
+            brakes=decider.brakes.active(decider.now),
+            purse=Purse(self._customer, self._cause.at, self._dry),
             opened=self._opened(),
-            ask=self._ask,
+            ask=self._questions.ask,
         )
 
     def _explained(self) -> Cause:
         """The cause with its explanation: an event has it from the rule, a later transition says what it is."""
         cause = self._cause
-        if cause.explanation:
+        if cause.explanation or cause.root is not None:
             return cause
         if cause.transition not in (None, "raised"):
             severity = cause.values.get("severity")
@@ -180,79 +329,28 @@ class _Deciding:
             return cause
         return msgspec.structs.replace(cause, explanation=fill(self._rule.explain, cause.values))
 
-    def _ask(self, expression: Expression) -> tuple[bool | None, dict[str, Value]]:
-        """A condition's truth, and the values it saw."""
-        seen: dict[str, Value] = {}
-        dry = self._cause.rule if self._dry else None
-
-        def named(name: str) -> Value:
-            seen[name] = value = self._named(name)
-            return value
-
-        def is_open(kind: Value, about: Value = None) -> bool:
-            about_text = None if about is None else str(about)
-            found = has_open(self._customer, str(kind), about_text, episode=self._cause.episode, dry_run=dry)
-            seen[_called("has_open", kind, about)] = found
-            return found
-
-        def last_action(kind: Value = None, about: Value = None) -> Value:
-            key = None if kind is None else str(kind) if about is None else f"{kind}|{about}"
-            latest = self._customer.last(key)
-            found = None if latest is None else (self._cause.at - latest) / 1000
-            seen[_called("last_action", kind, about)] = found
-            return found
-
-        def local_hour(zone: Value = None) -> Value:
-            found = hour_of(self._cause.at, self._zone() if zone is None else zone)
-            seen[_called("local_hour", zone)] = found
-            return found
-
-        functions: dict[str, Callable[..., Value]] = {
-            "has_open": is_open,
-            "last_action": last_action,
-            "local_hour": local_hour,
-        }
-        return truth(expression.evaluate(named, functions)), seen
-
-    def _named(self, name: str) -> Value:
-        """The value of a name: of the profile, or of the cause."""
-        if not name.startswith("profile."):
-            return self._cause.values.get(name)
-        short = name.removeprefix("profile.")
-        declared = next((a for a in self._decider.rules.rule_set.profile if a.name == short), None)
-        if declared is None:
-            return None
-        return profile.value_over([part.cells for part in self._customer.parts.values()], declared)
-
-    def _zone(self) -> Value:
-        """The zone of the customer, by the value `time_zone` of the profile."""
-        told = self._named(f"profile.{PROFILE_ZONE}")
-        return self._decider.zone if told is None else told
-
     def _check(
         self, kind: str, text: str, result: bool | None, values: dict[str, Value] | None = None
     ) -> None:
         self._checks.append(Check(kind=kind, text=text, result=result, values=values or {}))
 
+    def _counted(self, plans: Sequence[Plan]) -> list[Counted]:
+        """What is counted under limits: what was done, and what was only not done because it was held out."""
+        counts = self._is_limited() and any(each.goes or each.would_go for each in plans)
+        return [c for c, _, _ in self._limits(self._rule)] if self._rule is not None and counts else []
+
     def _result(
-        self, verdict: Verdict, reason: str | None, planned: tuple[PlannedAction, ...], ground: Ground
+        self, verdict: Verdict, reason: str | None, plans: Sequence[Plan], chosen: Chosen, ground: Ground
     ) -> Decision:
-        cause, rule = ground.cause, self._rule
-        did = verdict in ("acted", "dry_run")
-        counted = [c for c, _, _ in self._limits(rule)] if rule is not None and did else []
-        going = [p.action for p in planned if p.status in ("published", "dry_run")]
-        change = Change(
-            part=cause.part,
-            number=cause.number,
-            acted=did,
+        cause, variant = ground.cause, self._variant
+        change = change_of(
+            self._customer,
+            cause,
+            plans,
+            counted=self._counted(plans),
+            closable=ground.opened,
+            settled=self._settles,
             dry_run=self._dry,
-            opened=tuple(
-                Opened(action=a.id, kind="case", about=a.about or "") for a in going if a.kind == "open_case"
-            ),
-            closed=tuple(
-                i for a in going if a.kind == "close_case" for i in ground.opened.get(a.about or "", ())
-            ),
-            counted=tuple(counted) if cause.moment == "raised" else (),
         )
         return Decision(
             id=cause.decision,
@@ -270,30 +368,26 @@ class _Deciding:
             verdict=verdict,
             reason=reason,
             checks=tuple(self._checks),
-            actions=planned,
+            actions=tuple(each.planned for each in plans),
             explanation=cause.explanation,
             subject=cause.subject,
+            follows=cause.follows,
+            choice=" + ".join(chosen.names) or None,
+            variant=None if variant is None else variant.name,
+            propensity=None if variant is None else variant.propensity,
+            sensitive=ground.sensitive,
             change=change,
         )
 
 
-def _verdict(planned: list[PlannedAction], reason: str | None) -> Verdict:
+def _verdict(plans: Sequence[Plan], *, late: bool) -> Verdict:
     """What the decision as a whole came to."""
-    found = {p.status for p in planned}
-    order: tuple[tuple[str, Verdict], ...] = (
-        ("published", "acted"),
-        ("dry_run", "dry_run"),
-        ("refused", "refused"),
-        ("too_late", "too_late"),
-    )
-    if planned and reason is not None:
-        return "refused"
-    for status, verdict in order:
+    found = {each.planned.status for each in plans}
+    if not plans:
+        return "too_late" if late else "nothing"
+    if not found & {"published", "held", "dry_run"} and any(each.would_go for each in plans):
+        return "nothing"
+    for status, verdict in _VERDICTS:
         if status in found:
             return verdict
     return "nothing"
-
-
-def _called(name: str, *arguments: Value) -> str:
-    """A call as text, to name what it gave."""
-    return f"{name}({', '.join(str(a) for a in arguments if a is not None)})"

@@ -1,19 +1,40 @@
 """What the rules say to what reaches a customer: each method decides, applies, and returns what was decided.
 
 The bucket calls it with a customer who is known to be the right one, after it has taken the trigger into the profile.
-Nothing here knows of handoffs, snapshots or topics.
+Nothing here knows of handoffs, snapshots or topics. What is decided is applied by `state.apply` alone, so that a
+decision that is read back does the same. What an event or an outcome moves on by itself (what was heard, a condition
+that was met, the time at which something is due) depends on these alone, so that it comes out the same when they are
+read again. A decision that was folded is in `pending`: whoever comes upon it again decides nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from flows.customers import bids, follow_ups, lapses, look_ups, releases, sequences, suppressions
 from flows.customers import cause as causes
 from flows.customers.cause import Cause
-from flows.customers.decide import Decider
-from flows.customers.state import Customer, apply, is_decided, take_outcome
+from flows.customers.decide import Decider, Task
+from flows.customers.follow_ups import cause_of
+from flows.customers.listening import forget_heard, heard_by
+from flows.customers.paths import action_at, follow_up_at
+from flows.customers.state import (
+    FORGET_AFTER_MS,
+    Asked,
+    Customer,
+    Heard,
+    apply,
+    is_decided,
+    settle,
+    take_outcome,
+)
+from flows.customers.suppressions import end_of
 from flows.customers.triggers import AlarmFor, AnswerOf, EventFor, OutcomeOf, RoleEnded
-from flows.schema import Decision, LookUp
+from flows.rules.model import Rule
+from flows.schema import Check, Decision, LookUp, Outcome
+from flows.schema_change import Waiting
 
 Judged = Decision | LookUp
 
@@ -22,7 +43,7 @@ class Judge:
     """Decides with one rule set at one wall-clock time; knows no customer by itself."""
 
     def __init__(self, decider: Decider) -> None:
-        self._decider = decider
+        self._decider, self._rules = decider, decider.rules
 
     def on_alarm(self, customer: Customer, found: AlarmFor) -> Sequence[Judged]:
         """Decide on a transition, unless that was done before."""
@@ -30,52 +51,312 @@ class Judge:
         folded = customer.pending.pop(alarm.id, None) is not None
         if folded or is_decided(customer, alarm.episode, alarm.number):
             return []
-        return [self._decide(customer, causes.of_alarm(found))]
+        if look_ups.is_asked(customer, alarm.id):
+            return []
+        cause = causes.of_alarm(found)
+        if (
+            look_ups.is_queued(customer, found)
+            and look_ups.ask(self._decider, customer, cause, found) is None
+        ):
+            look_ups.queue(customer, cause, found)
+            return []
+        return [*self._begin(customer, cause, found), *self._notice(customer)]
 
     def on_event(self, customer: Customer, found: EventFor) -> Sequence[Judged]:
-        """Decide for each rule that this customer decides on the event."""
-        rules = self._decider.rules
-        decided: list[Judged] = []
+        """Move on what waits for such an event, then decide for each rule that this customer decides on it."""
+        out: list[Judged] = []
+        heard = self._rules.listening.hear(customer, found) if found.counts else None
+        if heard is not None:
+            out += self._begin_sequences(customer, found, heard)
+            out += self._notice(customer)
+            out += self._advance(customer, None)
         for name in found.rules:
-            cause = causes.of_event(
-                found, self._decider.tenant, rules.rule(name), name, rules.rule_set.number
-            )
-            if customer.pending.pop(cause.decision, None) is None:
-                decided.append(self._decide(customer, cause))
-        return decided
+            rule = self._rules.rule(name)
+            if rule is None or rule.event == found.event.type:
+                number = self._rules.rule_set.number
+                cause = causes.of_event(found, self._decider.tenant, rule, name, number)
+                out += self._begin(customer, cause, found)
+        return [*out, *self._notice(customer)]
 
     def on_outcome(self, customer: Customer, found: OutcomeOf) -> Sequence[Judged]:
-        """Note what became of an action."""
-        take_outcome(customer, found.outcome)
-        return []
+        """Note what became of an action, and do what follows."""
+        outcome = found.outcome
+        take_outcome(customer, outcome)
+        out: list[Judged] = []
+        for part, waiting in list(follow_ups.of_action(customer, outcome.id)):
+            if waiting.held:
+                put_waiting(customer, part, replace(waiting, held=False))
+        for part, waiting in list(follow_ups.of_action(customer, outcome.id)):
+            if waiting.kind == "quiet" and outcome.result == suppressions.RELEASED_BY_HAND:
+                out += self._release(customer, part, waiting, outcome.at, releases.BY_HAND)
+        for part, waiting in follow_ups.awaiting(customer, outcome.id):
+            out += self._follow_outcome(customer, part, waiting, outcome)
+        return [*out, *self._notice(customer)]
 
-    def on_answer(self, customer: Customer, found: AnswerOf) -> Sequence[Judged]:  # noqa: ARG002
-        """Decide what waited for the answer."""
-        return []
+    def on_answer(self, customer: Customer, found: AnswerOf) -> Sequence[Judged]:
+        """Decide what waited for the answer, once it has all."""
+        if not look_ups.take_answer(customer, found.answer):
+            return []
+        return [*self._decide_ready(customer, None), *self._notice(customer)]
 
-    def on_due(self, customer: Customer, now: int) -> Sequence[Judged]:  # noqa: ARG002
-        """Decide what is due by `now` (ms)."""
-        return []
+    def on_due(self, customer: Customer, now: int) -> Sequence[Judged]:
+        """Decide what is due by `now` (ms of the Clock), in its order."""
+        out: list[Judged] = [*self._notice(customer), *self._advance(customer, now)]
+        out += self._decide_ready(customer, now)
+        out += self._notice(customer)
+        while (first := _first_due(customer, now)) is not None:
+            out += self._decide_due(customer, *first)
+            out += self._notice(customer)
+        forget_heard(customer, now)
+        for decision in [d for d, at in customer.pending.items() if at < now - FORGET_AFTER_MS]:
+            del customer.pending[decision]
+        return out
 
-    def on_rules(self, customer: Customer) -> Sequence[Judged]:  # noqa: ARG002
-        """Let go of what belongs to rules that are gone."""
-        return []
+    def on_rules(self, customer: Customer) -> Sequence[Judged]:
+        """Let go of what belongs to rules that are gone; what rested may be done again, stages stay."""
+        out: list[Decision] = []
+        for part, waiting in list(customer.waiting()):
+            out += self._without_rule(customer, part, waiting)
+        for part, sequence, begun in sequences.all_of(customer):
+            rule = self._rules.rule(begun.rule)
+            if rule is None or not rule.sequence:
+                done = sequences.Walk("broken", 0, max(customer.at, begun.at), 0, {})
+                name = self._name(customer)
+                cause = sequences.sequence_cause(sequence, part, begun, done, name, self._number)
+                out += self._decide(customer, cause, Task(nothing=follow_ups.RULE_REMOVED), (sequence,))
+        while (found := look_ups.without_rule(customer, self._rules)) is not None:
+            out += self._decide_asked(customer, *found, task=Task(nothing=follow_ups.RULE_REMOVED))
+        return out
 
-    def on_role_ended(self, customer: Customer, found: RoleEnded) -> Sequence[Judged]:  # noqa: ARG002
+    def _without_rule(self, customer: Customer, part: str, waiting: Waiting) -> list[Decision]:
+        rule = self._rules.rule(waiting.rule)
+        at = max(customer.at, waiting.since)
+        if waiting.kind == "quiet":
+            entry = None if rule is None else action_at(rule, waiting.path)
+            if entry is not None and entry.suppress is not None:
+                return []
+            reason = follow_ups.RULE_REMOVED if rule is None else follow_ups.RULE_CHANGED
+            return self._release(customer, part, waiting, at, reason)
+        if waiting.kind == "stage" or rule is not None:
+            return []
+        return self._drop(customer, part, waiting, at, follow_ups.RULE_REMOVED)
+
+    def on_role_ended(self, customer: Customer, found: RoleEnded) -> Sequence[Judged]:
         """Let the customer's episodes of the thing lapse."""
+        out: list[Judged] = []
+        for cause, settles in lapses.ended(customer, found, self._rules):
+            out += self._decide(customer, cause, settles=settles)
+        return out
+
+    def _begin(
+        self,
+        customer: Customer,
+        cause: Cause,
+        trigger: AlarmFor | EventFor | None,
+        settles: tuple[str, ...] = (),
+    ) -> list[Judged]:
+        """Decide on a cause, or ask first what its rule wants to know."""
+        if cause.decision not in customer.pending:
+            asked = look_ups.ask(self._decider, customer, cause, trigger)
+            if asked is not None:
+                settle(customer, settles)
+                return [*asked]
+        return [*self._decide(customer, cause, settles=settles)]
+
+    def _decide(
+        self,
+        customer: Customer,
+        cause: Cause,
+        task: Task | None = None,
+        settles: tuple[str, ...] = (),
+        answered: Sequence[Check] = (),
+    ) -> list[Decision]:
+        """Decide and apply; of what was folded already only what it settled is let go of."""
+        if customer.pending.pop(cause.decision, None) is not None:
+            settle(customer, settles if task is None else (*settles, *task.settles))
+            return []
+        decision = self._decider.decide(customer, cause, task, settles=settles, answered=answered)
+        apply(customer, decision)
+        return [decision]
+
+    def _notice(self, customer: Customer) -> list[Decision]:
+        """Let what was heard call off follow-ups and meet the conditions of suppressions, whichever came first."""
+        waits = [(p, w) for p, w in customer.waiting() if w.kind in ("follow_up", "quiet")]
+        heard = heard_by(customer) if waits else []
+        out: list[Decision] = []
+        for part, waiting in waits if heard else []:
+            rule = self._rules.rule(waiting.rule)
+            if waiting.kind == "quiet":
+                self._meet(customer, part, waiting, rule, heard)
+                continue
+            found = next((h for t, h in heard if follow_ups.is_called_off(waiting, rule, t, h)), None)
+            if found is not None:
+                at = max(found.at, waiting.since)
+                out += self._drop(customer, part, waiting, at, f"called off: {found.kind} came")
+        return out
+
+    def _meet(
+        self,
+        customer: Customer,
+        part: str,
+        waiting: Waiting,
+        rule: Rule | None,
+        heard: Sequence[tuple[str, Heard]],
+    ) -> None:
+        entry = None if rule is None else action_at(rule, waiting.path)
+        if entry is None or entry.suppress is None:
+            return
+        met = waiting
+        for trigger, event in heard:
+            met = suppressions.with_event(met, entry.suppress.until, trigger, event)
+        if met != waiting:
+            put_waiting(customer, part, met)
+
+    def _begin_sequences(self, customer: Customer, found: EventFor, heard: Heard) -> list[Decision]:
+        out: list[Decision] = []
+        for rule in self._rules.with_step(found.event.type):
+            begun = sequences.begin(rule, self._decider.tenant, found, heard)
+            if begun is None or customer.pending.pop(begun[0], None) is not None:
+                continue
+            sequence, progress = begun
+            if sequences.under_way(customer, rule.name) < sequences.MOST:
+                part = customer.part(found.part)
+                part.number += 1
+                part.sequences[sequence] = progress
+                continue
+            done = sequences.Walk("broken", 0, found.at, 0, {})
+            cause = sequences.sequence_cause(
+                sequence, found.part, progress, done, found.customer, self._number
+            )
+            out += self._decide(customer, cause, Task(refused=sequences.TOO_MANY))
+        return out
+
+    def _advance(self, customer: Customer, now: int | None) -> list[Judged]:
+        """See how far each sequence has got, in the order in which they are due."""
+        under_way = sequences.all_of(customer)
+        heard = heard_by(customer) if under_way else []
+        out: list[Judged] = []
+        for part, sequence, begun in under_way:
+            rule = self._rules.rule(begun.rule)
+            if rule is None or not rule.sequence:
+                continue
+            done = sequences.walk(rule.sequence, begun, heard, now)
+            if done.state == "waiting":
+                sequences.note(customer.part(part), begun, done)
+            elif done.state == "broken":
+                settle(customer, (sequence,))
+            else:
+                name = self._name(customer)
+                cause = sequences.sequence_cause(sequence, part, begun, done, name, self._number)
+                out += self._begin(customer, cause, None, settles=(sequence,))
+        return out
+
+    def _decide_ready(self, customer: Customer, now: int | None) -> list[Decision]:
+        out: list[Decision] = []
+        while (found := look_ups.ready(customer, now)) is not None:
+            out += self._decide_asked(customer, *found)
+        return out
+
+    def _decide_asked(
+        self, customer: Customer, part: str, decision: str, asked: Asked, task: Task | None = None
+    ) -> list[Decision]:
+        cause, checks = look_ups.asked_cause(self._decider, self._name(customer), part, decision, asked)
+        return self._decide(customer, cause, task, (decision,), checks)
+
+    def _decide_due(self, customer: Customer, part: str, waiting: Waiting) -> list[Decision]:
+        at = end_of(waiting)
+        rule = self._rules.rule(waiting.rule)
+        match waiting.kind:
+            case "bid":
+                return self._decide_bids(customer, waiting)
+            case "quiet":
+                reason = releases.AT_MOST if waiting.due is None else releases.SATISFIED
+                return self._release(customer, part, waiting, at, reason)
+            case "stage":
+                return self._drop(customer, part, waiting, at, f"the stage {waiting.stage} is over")
+            case _:
+                if waiting.due is None:
+                    return self._drop(customer, part, waiting, at, follow_ups.GIVEN_UP)
+                cause = cause_of(waiting, part, self._name(customer), self._number, at)
+                return self._decide(customer, cause, follow_ups.task_of(waiting, rule))
+
+    def _decide_bids(self, customer: Customer, first: Waiting) -> list[Decision]:
+        """The bids of one window, the best first: the first that goes out beats the others."""
+        out: list[Decision] = []
+        winner: str | None = None
+        for bid in bids.competing(customer, first, self._rules):
+            rule = self._rules.rule(bid.waiting.rule)
+            cause = bids.bid_cause(bid, self._name(customer), self._number, first.until)
+            found = self._decide(customer, cause, bids.bid_task(bid.waiting, rule, winner))
+            if winner is None and any(decision.change.acted for decision in found):
+                winner = bid.waiting.rule
+            out += found
+        return out
+
+    def _follow_outcome(
+        self, customer: Customer, part: str, waiting: Waiting, outcome: Outcome
+    ) -> list[Decision]:
+        """What an outcome does to one follow-up that waits for it."""
+        rule = self._rules.rule(waiting.rule)
+        follow_up = None if rule is None else follow_up_at(rule, waiting.path)
+        if follow_up is not None and follow_ups.fits(follow_up, outcome):
+            answered = follow_ups.with_answer(waiting, follow_up, outcome)
+            if follow_up.after is not None:
+                put_waiting(customer, part, answered)
+                return []
+            cause = cause_of(answered, part, self._name(customer), self._number, outcome.at)
+            return self._decide(customer, cause, follow_ups.task_of(answered, rule))
+        if follow_ups.is_final(outcome):
+            became = outcome.result or outcome.status
+            return self._drop(
+                customer, part, waiting, outcome.at, f"not called for: the outcome was {became}"
+            )
         return []
 
-    def _decide(self, customer: Customer, cause: Cause) -> Decision:
-        decision = self._decider.decide(customer, cause)
+    def _release(
+        self, customer: Customer, part: str, waiting: Waiting, at: int, reason: str
+    ) -> list[Decision]:
+        if customer.pending.pop(waiting.id, None) is not None:
+            settle(customer, (waiting.id,))
+            return []
+        cause = cause_of(waiting, part, self._name(customer), self._number, at)
+        decision = releases.release(self._decider, customer, cause, waiting, reason)
         apply(customer, decision)
-        return decision
+        return [decision]
+
+    def _drop(self, customer: Customer, part: str, waiting: Waiting, at: int, reason: str) -> list[Decision]:
+        """Let go of something that waits, and say why."""
+        cause = cause_of(waiting, part, self._name(customer), self._number, at)
+        return self._decide(customer, cause, Task(nothing=reason, settles=(waiting.id,)))
+
+    @property
+    def _number(self) -> int:
+        return self._rules.rule_set.number
+
+    def _name(self, customer: Customer) -> str:
+        return customer.name
+
+
+def put_waiting(customer: Customer, part: str, waiting: Waiting) -> None:
+    """Keep something that waits as it is now, which counts as a change of its part."""
+    kept = customer.part(part)
+    kept.number += 1
+    kept.waiting[waiting.id] = waiting
+
+
+def _first_due(customer: Customer, now: int) -> tuple[str, Waiting] | None:
+    """What waits and is due first by `now` (ms), and its part."""
+    found = [(part, w) for part, w in customer.waiting() if end_of(w) <= now]
+    return min(found, key=lambda each: (end_of(each[1]), each[1].id), default=None)
 
 
 def due(customer: Customer) -> int | None:
     """When (ms) something of a customer is to be looked at next; None when nothing waits."""
     found: list[int] = []
     for part in customer.parts.values():
-        found += [min(w.until, w.due if w.due is not None else w.until) for w in part.waiting.values()]
+        found += [end_of(w) for w in part.waiting.values()]
         found += [progress.due for progress in part.sequences.values()]
         found += [asked.due for asked in part.asked.values()]
+        if part.heard:
+            found.append(max(heard.until for heard in part.heard.values()))
     return min(found, default=None)

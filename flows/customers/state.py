@@ -10,16 +10,16 @@ decision, so that folding needs no rules and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
 
 from flows.customers import limits
 from flows.customers.profile import Cell
-from flows.customers.triggers import AlarmFor, EventFor, Stashed
+from flows.customers.triggers import AlarmFor, EventFor, HandedOver, Published, Stashed
 from flows.schema import Decision, Outcome
-from flows.schema_change import Change, Waiting
+from flows.schema_change import Change, KeptCause, Waiting
 from flows.schema_people import Person, Value
 
 DAY_MS = 86_400_000
@@ -85,14 +85,31 @@ class Progress(msgspec.Struct, array_like=True):
     values: dict[str, Value]
 
 
+class Heard(msgspec.Struct, array_like=True):
+    """An event that sequences, follow-ups or suppressions may look for, kept until all before it has been handled.
+
+    `values` are those of its fields that rules name, `until` the time (ms) on the Clock up to which it is kept.
+    """
+
+    kind: str
+    at: int
+    until: int
+    values: dict[str, Value]
+
+
 class Asked(msgspec.Struct, array_like=True):
-    """A decision that waits for answers: by name the id of each question still open, and the values that came."""
+    """A decision that waits for answers: by name the id of each question still open, and the values that came.
+
+    One on a sequence has no trigger but what is kept of its events, and `at`, when it came about (ms).
+    """
 
     rule: str
-    trigger: AlarmFor | EventFor
+    trigger: AlarmFor | EventFor | None
     due: int
     open: dict[str, str]
     values: dict[str, Value]
+    kept: KeptCause | None = None
+    at: int = 0
 
 
 class Part(msgspec.Struct, omit_defaults=True):
@@ -100,11 +117,13 @@ class Part(msgspec.Struct, omit_defaults=True):
 
     `items` are by the id of the action that opened them, `events` the ids of recent events with their times, `last`
     the times of the last actions by `kind|about`, `waiting` what is decided again later, `sequences` those under way
-    by rule and first event, `asked` decisions that wait for an answer, by their id.
+    by rule and first event, `asked` decisions that wait for an answer, by their id, `heard` the events that what waits
+    looks for, by their id. `folded` are those of the customer's `pending` whose decisions changed this part.
     """
 
     number: int = 0
     at: int = 0
+    folded: dict[str, int] = {}
     episodes: dict[str, Episode] = {}
     items: dict[str, Item] = {}
     limits: dict[str, Times] = {}
@@ -115,6 +134,7 @@ class Part(msgspec.Struct, omit_defaults=True):
     waiting: dict[str, Waiting] = {}
     sequences: dict[str, Progress] = {}
     asked: dict[str, Asked] = {}
+    heard: dict[str, Heard] = {}
 
 
 class Moved(msgspec.Struct, array_like=True):
@@ -124,15 +144,29 @@ class Moved(msgspec.Struct, array_like=True):
     number: int
 
 
+class Owed(msgspec.Struct, array_like=True):
+    """A handoff that was asked for and is still to be made, and which of so many `views` have asked."""
+
+    target: str
+    label: str
+    number: int
+    views: int
+    asked: list[int]
+    expected: bool
+
+
 class Customer(msgspec.Struct, omit_defaults=True):
     """One customer.
 
     `number` is that of the last decision, `at` the greatest event time seen, `pending` are triggers whose decisions
-    were folded and which are still to be read again. `moved` is by label (empty: everything), `taken` the number of
-    the last handoff by `source|label`, `expected` those that are still to come, and `stash` the triggers that wait for
-    them. `consents` is the hash of what was last published of them.
+    were folded and which are still to be read again. `moved` is by label (empty: everything), `taken` the numbers of
+    handoffs by `source|` or `source|label|number`, and those by which a label came by `|label`; `expected` are those
+    still to come, `stash` the triggers that wait for them, `owed` the handoffs still to be made. `unbound` is what was
+    published and is yet to be folded in. `consents` is the hash of what was last published of them. `name` is who it is,
+    as whoever keeps it calls it.
     """
 
+    name: str = ""
     number: int = 0
     at: int = 0
     parts: dict[str, Part] = {}
@@ -143,6 +177,8 @@ class Customer(msgspec.Struct, omit_defaults=True):
     taken: dict[str, int] = {}
     expected: dict[str, int] = {}
     stash: list[Stashed] = []
+    owed: list[Owed] = []
+    unbound: list[Published | HandedOver] = []
     consents: str = ""
     erased: int = 0
 
@@ -242,10 +278,15 @@ def _apply_items(customer: Customer, part: Part, decision: Decision, change: Cha
         _remove(customer, "items", action)
 
 
-def _apply_waiting(customer: Customer, part: Part, change: Change) -> None:
-    for settled in change.settled:
+def settle(customer: Customer, settled: Iterable[str]) -> None:
+    """Let go of what waited, by id: follow-ups, bids, suppressions, stages, sequences, decisions on answers."""
+    for each in settled:
         for kind in ("waiting", "sequences", "asked"):
-            _remove(customer, kind, settled)
+            _remove(customer, kind, each)
+
+
+def _apply_waiting(customer: Customer, part: Part, change: Change) -> None:
+    settle(customer, change.settled)
     for waiting in change.waiting:
         part.waiting[waiting.id] = waiting
 
