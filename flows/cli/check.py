@@ -10,6 +10,7 @@ import typer
 from flows.cli.options import Config, Output, Rows, example, settings_file, settings_of
 from flows.cli.show import counted, rows, say
 from flows.errors import RulesWrong, StepsUnreadable
+from flows.rules.heard import heard
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import actions_in
 from flows.settings import Settings
@@ -57,7 +58,7 @@ def _table(
         ("streams", settings.streams, f"{counted(len(found.streams), 'stream')}, {counted(fields, 'field')}"),
         ("events", settings.streams, counted(len(found.events), "event") if found.events else "not declared"),
         ("rules", settings.rules, f"{counted(len(found.rules), 'rule')}, {counted(tests, 'test')}"),
-        ("purposes", settings.purposes, counted(len(found.purposes), "purpose")),
+        ("purposes", settings.purposes, _purposes(found)),
         ("profile", settings.profile, counted(len(found.profile), "value")),
     ]
     if found.sources.systems:
@@ -67,9 +68,17 @@ def _table(
     if found.identity != IdentityRules():
         held = f"{counted(len(found.identity.match), 'way')} to match"
         table.append(("identity", settings.matching, held))
+    if found.look_ups:
+        table.append(("look-ups", settings.look_ups, counted(len(found.look_ups), "look-up")))
     if settings.steps:
         table.append(("steps", settings.steps, ", ".join(points)))
     return [{"what": what, "file": name, "holds": holds} for what, name, holds in table]
+
+
+def _purposes(found: Configuration) -> str:
+    """How many purposes, and budgets if there are any."""
+    budgets = f", {counted(len(found.budgets), 'budget')}" if found.budgets else ""
+    return counted(len(found.purposes), "purpose") + budgets
 
 
 def remarks(found: Configuration) -> Iterator[str]:
@@ -89,8 +98,17 @@ def remarks(found: Configuration) -> Iterator[str]:
     unused = [name for name in found.purposes if name not in used]
     if unused:
         yield f"Purposes that no action has: {', '.join(unused)}."
-    asked = {rule.event for rule in found.rules}
+    asked = frozenset[str]().union(*(heard(rule) for rule in found.rules))
     asked |= {aggregate.source.removeprefix("event:") for aggregate in found.profile}
+    asked |= {aggregate.closed_by for aggregate in found.profile if aggregate.closed_by}
     forgotten = [name for name in found.events if name not in asked]
     if forgotten:
         yield f"Events that no rule and no value of the profile uses: {', '.join(forgotten)}."
+    questions = {entry.source for rule in found.rules for entry in rule.look_ups}
+    unasked = [name for name in found.look_ups if name not in questions]
+    if unasked:
+        yield f"Look-ups that no rule asks: {', '.join(unasked)}."
+    budgets = {purpose.budget for purpose in found.purposes.values()}
+    idle = [name for name in found.budgets if name not in budgets]
+    if idle:
+        yield f"Budgets that no purpose is counted in: {', '.join(idle)}."

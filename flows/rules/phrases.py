@@ -34,6 +34,11 @@ def unless(expression: Expression) -> str:
     return f"unless {_say(tree.operand)}" if isinstance(tree, Not) else f"if {_say(tree)}"
 
 
+def article(noun: str) -> str:
+    """`a`, or `an` before a vowel."""
+    return "an" if noun[:1].lower() in tuple("aeiou") else "a"
+
+
 def plain(number: float) -> str:
     """A number as it would be written, at most ten digits."""
     return f"{number:.10g}"
@@ -86,7 +91,7 @@ def _call(node: Call) -> str:
         about = f" about {texts[1]}" if len(texts) > 1 else ""
         match node.function:
             case "has_open":
-                return f"a {texts[0]}{about} is open"
+                return f"{article(texts[0])} {texts[0]}{about} is open"
             case "last_action" if texts:
                 return f"the seconds since the last {texts[0]}{about}"
             case "last_action":

@@ -33,6 +33,7 @@ from flows.rules.model import (
     Window,
 )
 from flows.rules.patterns import PatternReader
+from flows.rules.phrases import article
 from flows.rules.scope import holes, measured_names, of_sequence, with_look_ups
 from flows.rules.sequences import check_event, read_flag, read_sequence
 from flows.rules.subject import Subject
@@ -91,9 +92,8 @@ def _source(fields: Fields) -> str:
     """What the rule watches, of which there is one."""
     given = [source for source in SOURCES if fields.has(source)]
     if len(given) > 1:
-        message = (
-            f"a rule is on a {given[0]} or on {'an' if given[1] == 'event' else 'a'} {given[1]}, not both"
-        )
+        both = " or on ".join(f"{article(each)} {each}" for each in given[:2])
+        message = f"a rule is on {both}, not both"
         fields.wrong(given[1], message, "Remove one of them.")
     if not given and "alarm" not in (fields.at.keys or fields.at.plain()):
         fields.wrong("stream", "the rule watches nothing", "Add `stream:`, `event:` or `sequence:`.")

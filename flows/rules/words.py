@@ -34,7 +34,8 @@ _LIST = "  - "
 def words(rule: Rule, stream: Stream | None = None) -> list[str]:
     """Paragraphs, and the items of lists, each a line to be wrapped; units come from the stream if it is given."""
     head = [rule.about] if rule.about else []
-    head += [_watches(rule), *_mode(rule)]
+    # What a sequence waits for is listed below its last sentence.
+    head += [*_mode(rule), _watches(rule)] if rule.sequence else [_watches(rule), *_mode(rule)]
     found = [" ".join(head)]
     found += [f"{_LIST}{_step(step, i)}" for i, step in enumerate(rule.sequence)]
     found += _raised(rule, stream)

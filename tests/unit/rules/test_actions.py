@@ -144,7 +144,7 @@ def test_a_rule_on_events_has_a_plain_list_of_actions() -> None:
         (f"{EVENT}do: []\nwhen: {{run: 3}}\n{TAIL}", "when", "belongs to rules on a stream"),
         (f"{EVENT}do: []\nguard: amount > 1\n{TAIL}", "guard", "read as `event.<field>`"),
         (f"{EVENT}do: {{raised: []}}\n{TAIL}", "do", "a list is needed"),
-        (f"{EVENT}do: []\nsequence: []\n{TAIL}", "sequence", "on a event or on a sequence, not both"),
+        (f"{EVENT}do: []\nsequence: []\n{TAIL}", "sequence", "on an event or on a sequence, not both"),
         (f"rule: e\nalarm: hot\ndo: []\n{TAIL}", "alarm", "is not available in this version"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flows.rules.case import read_case
 from tests.unit.rules.mistakes import ENDS, HEAD, TAIL, device_rule, read, right
 
 FULL = """\
@@ -190,3 +191,102 @@ def test_a_rule_that_is_wrong_itself_is_told_without_its_tests() -> None:
     text = f"{HEAD}when: {{run: 3, of: coolant > 9}}\n{ENDS}{TAIL}tests: [{{name: x, readings: {{mil: on}}, "
     found = read(f"{text}expect: [{{at: 0s, raised: true, refused: guard}}]}}]\n")[1]
     assert [finding.path for finding in found] == ["when.of"]
+
+
+LATER = """\
+rule: e
+event: order.placed
+hold_out: 5 %
+look_up: {stock: {from: inventory, key: event.sku, within: 5s}}
+do:
+  - open_case: {about: order}
+    then:
+      - {outcome: resolved, after: 1d, do: [{notify: {purpose: marketing.cart, template: t}}]}
+  - start_process: {process: p, order: "{event.order}"}
+  - suppress: {purposes: [service], until: {at_most: 2d}}
+    name: rest
+"""
+
+
+def later(case: str, rule: str = LATER) -> list[str]:
+    """What is found wrong with one test of a rule that does something later."""
+    found = read(f"{rule}tests: [{{name: x, events: [{{at: 0s}}], {case}}}]\n{TAIL}")[1]
+    return [f"{finding.path} {finding.message} {finding.hint}" for finding in found]
+
+
+def test_what_comes_by_time_alone_may_be_expected_at_any_time() -> None:
+    """Follow-ups, releases and refusals, long after the last event; and what is given for them."""
+    case = (
+        "given: {profile: {stage: moving}, stage: bereaved, quiet: [marketing], consents: {marketing: false}, "
+        "look_ups: {stock: {available: 3}}}, "
+        "outcomes: [{at: 1m, action: open_case, result: resolved, data: {slot: monday}}], "
+        "expect: [{at: 0s, do: [open_case, {start_process: {order: a}}, rest]}, {at: 1d1m, do: [notify]}, "
+        "{at: 1d1m, refused: consent}, {at: 1d1m, refused: budget}, {at: 1d1m, refused: outbid}, "
+        "{at: 1d1m, refused: quiet}, {at: 0s, refused: held_out}, {at: 2d, released: rest}]"
+    )
+    assert later(case) == []
+    assert later("given: {look_ups: {stock: unknown}}, expect: []") == []
+
+
+@pytest.mark.parametrize(
+    ("case", "part"),
+    [
+        ("given: {stage: A B}, expect: []", "given.stage 'A B' cannot be a stage"),
+        ("given: {quiet: [marketin]}, expect: []", "given.quiet the purpose 'marketin' is not declared"),
+        ("given: {consents: {news: true}}, expect: []", "given.consents.news no purpose needs the consent 'news'"),
+        ("given: {consents: {marketing: maybe}}, expect: []", "given.consents.marketing true or false is needed"),
+        ("given: {look_ups: {stck: unknown}}, expect: []", "given.look_ups.stck the rule asks for no 'stck' Did you"),
+        ("given: {look_ups: {stock: {avail: 1}}}, expect: []", "given.look_ups.stock.avail 'avail' is not declared"),
+        ("given: {look_ups: {stock: unknwn}}, expect: []", "given.look_ups.stock a mapping is needed"),
+        ("outcomes: [{at: 1m, action: open_case}], expect: []", "outcomes[0] 'status' is missing"),
+        ("outcomes: [{at: 1m, action: open_case, result: No!}], expect: []", "outcomes[0].result 'No!' is no result"),
+        ("expect: [{at: 2d, released: rst}]", "expect[0].released the rule lets nothing rest as 'rst' Did you mean"),
+        ("expect: [{at: 0s, refused: share}]", "'share': the rule has no `share`"),
+        ("expect: [{at: 0s, refused: silenced}]", "'silenced': in a test nobody silences a rule"),
+        ("expect: [{at: 0s, do: [{start_process: {ordr: a}}]}]", "'start_process' has no 'ordr' Did you mean 'order'?"),
+        ("expect: [{at: 0s, do: [{rest: {purposes: a}}]}]", "'rest' has no 'purposes'"),
+    ],
+)  # fmt: skip
+def test_what_no_test_can_give_or_expect_of_this_rule_is_refused(case: str, part: str) -> None:
+    """One mistake gives one finding."""
+    (found,) = later(case)
+    assert f"tests[0].{part}" in found or part in found
+
+
+def test_a_rule_that_uses_no_consent_is_never_refused_for_one() -> None:
+    """What no purpose of it asks for cannot hold it back."""
+    plain = (
+        f"{EVENT}tests: [{{name: x, events: [{{at: 0s}}], expect: [{{at: 0s, refused: REASON}}]}}]\n{TAIL}"
+    )
+    for reason in ("consent", "budget", "outbid", "quiet", "held_out", "share"):
+        (found,) = read(plain.replace("REASON", reason))[1]
+        assert f"nothing is ever refused by {reason!r}" in found.message
+
+
+def test_a_rule_on_readings_expects_what_follows_without_a_transition() -> None:
+    """It comes between transitions; a rule to which nothing follows has transitions alone."""
+    do = "do: {raised: [{open_case: {about: engine}, then: [{after: 1h, do: [{task: {queue: q, subject: s}}]}]}]}\n"
+    case = "tests: [{name: x, readings: {coolant_c: 10x3}, expect: [{at: 1h20s, do: [task]}]}]\n"
+    assert read(device_rule("{run: 3, of: coolant_c > 9}", f"{ENDS}{do}{case}"))[1] == []
+
+
+def test_a_test_of_a_sequence_names_the_types_of_its_events() -> None:
+    """There is none that they could be of by default; what does not come is expected at a time of its own."""
+    rule = (
+        "rule: s\nsequence: [{event: cart.updated}, {no: order.placed, within: 30m}]\n"
+        "do: [{task: {queue: q, subject: s}}]\n"
+    )
+    (found,) = later("expect: []", rule)
+    assert found.startswith("tests[0].events[0] 'type' is missing")
+    case = "{name: x, events: [{at: 0s, type: cart.updated}], expect: [{at: 30m, do: [task]}]}"
+    assert read(f"{rule}tests: [{case}]\n{TAIL}")[1] == []
+
+
+def test_a_case_is_waited_for_until_its_last_expectation() -> None:
+    """What is sent ends before."""
+    plain = right(
+        f"{LATER}tests: [{{name: x, events: [{{at: 1m}}], expect: [{{at: 2d, released: rest}}]}}]\n{TAIL}"
+    ).tests[0]
+    case = read_case(plain, None)
+    assert (case.end, case.until) == (60_000, 2 * 86_400_000)
+    assert case.expect[0].released == "rest"

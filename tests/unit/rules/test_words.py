@@ -220,6 +220,58 @@ def test_a_rule_on_events_in_words() -> None:
     ]
 
 
+WHOLE = """\
+rule: w
+sequence:
+  - {event: cart.updated, as: cart, restart: true}
+  - {no: order.placed, where: event.cart == cart.cart, within: 30m}
+guard: not profile.has_open("appointment")
+share: 5 %
+hold_out: 0.125
+priority: 3
+sensitive: true
+look_up: {stock: {from: inventory, key: cart.sku, within: 5s}}
+do:
+  - choose:
+      - name: full
+        if: stock.available > 0
+        do:
+          - start_process: {process: hold, order: "{cart.cart}"}
+            then:
+              - {outcome: [accepted, done], after: 1d, if: profile.spent > 1, do: [{set_stage: {stage: keen, for: 7d}}]}
+              - {after: 2d, unless: {event: order.placed}, do: []}
+      - name: empty
+        do:
+          - suppress: {purposes: [service], until: {any: [{event: a.b}, {event: c.d}], rest: 1d, at_most: 9d}}
+          - offer_appointment: {purpose: service, with: dealer, reserve: {what: car, if: profile.spent > 9}}
+"""
+
+
+def test_all_that_customers_rules_say_in_words() -> None:
+    """What lies in something else stands further to the right, in the order in which it is asked."""
+    assert told(WHOLE + TAIL).splitlines() == [
+        "It is for 5 % of the customers. Of these 12.5 % are decided, and nothing is done. It is sensitive: what it "
+        "says is masked. Is asked when these have come in order:",
+        "  - cart.updated, called cart; another begins anew.",
+        "  - then no order.placed with event.cart is cart.cart within 30m.",
+        "Asks inventory about cart.sku, for 5s; the answer is stock.",
+        "The owner decides, and acts unless an appointment is open.",
+        "Where messages compete for a budget it has priority 3.",
+        "Does:",
+        "  - the first of these that holds:",
+        "    - full, if stock.available > 0:",
+        '      - starts the process hold, order "{cart.cart}".',
+        "        - once accepted or done, 1d later, if profile.spent > 1:",
+        "          - sets the stage keen for 7d.",
+        "        - 2d later, unless order.placed comes before: nothing",
+        "    - empty, else:",
+        "      - lets service rest until 1d after a.b or c.d, for at most 9d.",
+        "      - offers the owner an appointment with the dealer for service, reserving car if profile.spent > 9.",
+        "Limits: at most 10 per rule in any 1h.",
+        "Tests: none.",
+    ]
+
+
 def test_without_a_stream_there_are_no_units() -> None:
     """A published rule can be told though its stream is gone."""
     rule: Rule = right(device_rule("{trend: coolant_c, over: 20, rise: 5}"))
