@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.brakes import Reason, Who, person
-from flows.cli.identity_desk import Desk, audit, master_of, open_desk
+from flows.cli.identity_desk import Desk, audit, open_desk, vault_key
 from flows.cli.options import Config, Output, Rows, example
 from flows.cli.show import counted, harmless, say, time_of
 from flows.errors import ArgumentWrong
@@ -68,7 +68,7 @@ def show(
             audit(desk.settings, person(who), "identity reveal", {"customer": whom}, reason)
         found = about(desk.connection, whom)
         labels = desk.labels((*found.own, *found.besides), reveal)
-        master = master_of(desk.settings, reveal)
+        master = vault_key(desk.settings, reveal)
         vault = Vault(desk.connection, desk.settings.tenant, master)
         personal = {} if master is None else personal_of(vault.person(whom).values(), desk.sources)
         identity_view.show(found, person_of(found.records, desk.sources), personal, labels, output)

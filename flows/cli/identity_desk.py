@@ -77,20 +77,19 @@ class Desk(msgspec.Struct, frozen=True):
         from flows.cli.identity_view import Labels
         from flows.identity.vault import Vault
 
-        master = master_of(self.settings, reveal)
+        master = vault_key(self.settings, reveal)
         if master is None:
             return Labels({}, reveal)
         return Labels(Vault(self.connection, self.settings.tenant, master).reveal(tokens), reveal)
 
 
-def master_of(settings: Settings, needed: bool) -> MasterKey | None:
+def vault_key(settings: Settings, needed: bool) -> MasterKey | None:
     """The key of the vault; none where it is not set and not needed. Raises VaultKeyMissing."""
     import secrets
 
-    from flows.identity.seals import MasterKey
+    from flows.identity.seals import master_of
 
-    secret = settings.identity.vault_key
-    return MasterKey(secret, secrets.token_bytes) if secret or needed else None
+    return master_of(settings.identity.vault_key, needed, secrets.token_bytes)
 
 
 @contextmanager

@@ -82,6 +82,11 @@ class MasterKey:
             raise VaultKeyWrong(customer) from None
 
 
+def master_of(secret: str, needed: bool, random: RandomBytes) -> MasterKey | None:
+    """The master key of a secret; none where there is no secret and none is needed. Raises VaultKeyMissing."""
+    return MasterKey(secret, random) if secret or needed else None
+
+
 def _bound(place: tuple[str, ...]) -> bytes:
     """What a ciphertext is bound to; parts are length-prefixed, so no two places are alike by joining."""
     parts = [part.encode() for part in place]

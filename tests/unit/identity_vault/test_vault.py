@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.errors import TelltaleError, VaultKeyMissing, VaultKeyWrong, VaultUnreadable
-from flows.identity.seals import MasterKey
+from flows.identity.seals import MasterKey, master_of
 from flows.identity.store import Store, open_store
 from flows.identity.tables import metadata, vault_attribute, vault_key, vault_value
 from flows.identity.vault import Kept, Move, Vault, reseal
@@ -333,3 +333,6 @@ def test_without_a_secret_only_nothing_can_be_kept(store: Store) -> None:
             vault.keep([ada()])
     with pytest.raises(VaultKeyMissing, match="has 5 characters"):
         master("short")
+    assert master_of("", False, secrets.token_bytes) is None
+    with pytest.raises(VaultKeyMissing, match="is empty"):
+        master_of("", True, secrets.token_bytes)
