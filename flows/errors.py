@@ -505,3 +505,53 @@ class IdentityMissing(WrongInput):
             f"There is no identity database at {path}. `telltale run identity` makes it from the topic "
             "`source-records`; if it lies elsewhere, name it as `identity.database` in telltale.toml."
         )
+
+
+class RecoveryUnusable(Unreachable):
+    """The recovery store of a flow cannot be read."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The recovery store {path} cannot be used ({reason}). Check its directory, rights and free space; it "
+            "holds the state of the flow, so put back a copy of it rather than remove it."
+        )
+
+
+class IdentityUrlWrong(WrongInput):
+    """What the settings name as the identity database is no URL of one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"`identity.database` names no database: {reason}. Write sqlite:///state/identity.db or "
+            "postgresql+psycopg://user@host/name."
+        )
+
+
+class IdentityNewer(WrongInput):
+    """The identity database was written by a newer version."""
+
+    def __init__(self, url: str, found: str, known: str) -> None:
+        super().__init__(
+            f"The identity database {url} has tables of version {found}, and this version knows them up to {known}. "
+            "Run the version that wrote it, or a newer one."
+        )
+
+
+class IdentityOfOther(WrongInput):
+    """The identity database belongs to another tenant."""
+
+    def __init__(self, url: str, found: str, tenant: str) -> None:
+        super().__init__(
+            f"The identity database {url} belongs to the tenant {found!r}, and the settings name {tenant!r}. Name a "
+            "database of its own as `identity.database`, or set `tenant` right."
+        )
+
+
+class IdentityInUse(WrongInput):
+    """Another process writes to the identity database."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"Another process writes to the identity database {url}, and two would undo each other. Stop the other "
+            "`telltale run identity`, or name another database as `identity.database`."
+        )

@@ -16,6 +16,7 @@ from bytewax.recovery import (
 )
 
 from flows import pipeline
+from flows.engine.recovery import forget_unfinished
 from flows.logs import log_as_json
 from flows.settings import Settings
 
@@ -46,13 +47,15 @@ def _run(
 ) -> None:
     """Run one flow until it is killed, which is safe at any moment."""
     log_as_json()
+    folder = recovery_store(settings.path(store))
+    forget_unfinished(folder)
     cli_main(
         build(settings),
         workers_per_process=1,
         process_id=process,
         addresses=addresses,
         epoch_interval=timedelta(seconds=epoch_s),
-        recovery_config=RecoveryConfig(str(recovery_store(settings.path(store)))),
+        recovery_config=RecoveryConfig(str(folder)),
     )
 
 
