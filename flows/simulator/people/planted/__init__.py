@@ -1,0 +1,1 @@
+"""What is planted in people's lives, one kind a file: what is sent of it, and what must come of it."""
