@@ -3,7 +3,7 @@
 ```
 things (latest) ─┐
 rule sets (poll) ┤
-readings ────────┴─► shards ─► alarms, accounts, dead letters
+readings ────────┴─► shards ─► alarms, events, accounts, dead letters
 ```
 A team's steps lie inside the shards, behind the decoder (`readings`), and behind the shards (`alarms`).
 """

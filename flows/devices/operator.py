@@ -91,11 +91,13 @@ class ShardLogic(StatefulBatchLogic[ShardItem, OutItem, bytes]):
         return out, StatefulBatchLogic.RETAIN
 
     def _outgoing(self, found: ShardOutput) -> list[OutItem]:
-        """Alarms, accounts and dead letters as messages."""
+        """Alarms, events, accounts and dead letters as messages."""
         names, out = self._names, list[OutItem]()
         for alarm in found.alarms:
             self._metrics.alarms.labels(alarm.rule, alarm.transition).inc()
             out.append((alarm.device, alarm) if self._stepped else alarm_out(alarm, names))
+        for event in found.events:
+            out.append((event.subject, Outgoing(names.events, event.subject.encode(), encode(event))))
         for account in found.accounts:
             key = f"{account.topic}/{account.partition}"
             out.append((key, Outgoing(names.accounts, key.encode(), encode(account))))

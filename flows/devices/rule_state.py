@@ -122,7 +122,9 @@ class RuleState:
             np.array(own, np.int64),
         )
         self.windows = {
-            i: WindowState(p, lateness) for i, p in enumerate(rule.patterns) if isinstance(p, Window)
+            i: WindowState(p.length, p.every, lateness, p.measure)
+            for i, p in enumerate(rule.patterns)
+            if isinstance(p, Window)
         }
         self.held_since = -1
         self.index = np.empty(0, np.int32)

@@ -1,10 +1,10 @@
 """One shard: the devices of one partition of one stream, their rules, and what is to be said of them.
 
-A plain object: raw batches and things in, alarms, dead letters and accounts out, snapshots as bytes. What it says
-does not depend on how the messages were cut into batches, and neither does the order in which it is said: alarms come
-as the readings that caused them, those of one reading by rule, and dead letters as their messages. Whatever only the
-shard's clock ends is ended at fixed ticks of that clock, just after the reading that moved it past one: rule by rule,
-within a rule by device as first seen.
+A plain object: raw batches and things in, alarms, events, dead letters and accounts out, snapshots as bytes. What it
+says does not depend on how the messages were cut into batches, and neither does the order in which it is said: alarms
+and events come as the readings that caused them, those of one reading by rule, and dead letters as their messages.
+Whatever only the shard's clock ends is ended at fixed ticks of that clock, just after the reading that moved it past
+one: rule by rule, within a rule by device as first seen.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from flows.devices.columns import ReadingsStep
 from flows.devices.conditions import Conditions
 from flows.devices.decoder import Decoder, Readings, value_of
 from flows.devices.kernels import layout as k
+from flows.devices.measured import MeasuredWindows
 from flows.devices.memory import Memory
 from flows.devices.rule_state import RuleState, Transitions, answers_of, ask, rows_of
 from flows.devices.shard_state import (
@@ -45,7 +46,7 @@ from flows.devices.standing import Standing, standing_of
 from flows.devices.table import DeviceTable
 from flows.devices.ticks import running_clock, segments, tick_of
 from flows.rules.model import RuleSet
-from flows.schema import Account, Alarm, DeadLetter
+from flows.schema import Account, Alarm, DeadLetter, Event
 from flows.steps import NO_STEPS, Steps
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
@@ -99,6 +100,7 @@ class ShardOutput(msgspec.Struct):
     """
 
     alarms: list[Alarm] = []
+    events: list[Event] = []
     dead: list[DeadLetter] = []
     accounts: list[Account] = []
     counts: Counts = msgspec.field(default_factory=Counts)
@@ -135,11 +137,14 @@ class Shard:
             self._next = state.next_rule_set
         self._attributes = Attributes(self._stream)
         self._rules: list[RuleState] = []
+        self._measured: MeasuredWindows | None = None
         self._use({})
         for saved in state.rules if state else ():
             for rule_state in self._rules:
                 if rule_state.rule.name == saved.rule:
                     restore_rule(rule_state, saved)
+        if state is not None and self._measured is not None:
+            self._measured.restore(state.measured)
         self._make_room()
 
     # -- rule sets ------------------------------------------------------------------------------------------------
@@ -164,11 +169,14 @@ class Shard:
             if before is not None:
                 keep_episodes(fresh, before)
             self._rules.append(fresh)
-        reads = sorted({name for rule in rules for name in rule.reads})
+        measured = MeasuredWindows(self._set, self._stream, self._table.device, self._measured)
+        measured.make_room(self._table.count)
+        self._measured = measured if measured else None
+        reads = sorted({name for rule in rules for name in rule.reads} | measured.reads)
         self._step = ReadingsStep(self._place.steps, self._stream)
         self._decoder = Decoder(self._stream, self._step.wanted(reads), self._place.max_bytes)
-        self._tick = tick_of(rules)
-        self._memory.use(self._stream, windows=any(s.windows for s in self._rules))
+        self._tick = tick_of(rules, measured.deadlines)
+        self._memory.use(self._stream, windows=bool(measured) or any(s.windows for s in self._rules))
 
     def _take_up(self, out: ShardOutput) -> None:
         """Use the set that the last snapshot named; episodes of rules that are gone lapse."""
@@ -264,6 +272,10 @@ class Shard:
             rows = slice(start, stop)
             segment = rows_of(columns, rows)
             self._memory.accept(segment, readings.metrics[rows], clock[rows], self._clocks)
+            if self._measured is not None:
+                out.events += self._measured.take(
+                    segment, lambda name, rows=rows: self._column(readings, slots, name)[rows]
+                )
             told: list[tuple[int, Alarm]] = []
             for state, answers in zip(self._rules, asked, strict=True):
                 own = answers if stop - start == len(slots) else answers_of(answers, rows)
@@ -297,6 +309,8 @@ class Shard:
         """End what only the shard's clock ends."""
         self._swept = clock
         count = self._table.count
+        if self._measured is not None:
+            out.events += self._measured.sweep(clock, self._clocks, count)
         for state in self._rules:
             if state.windows:
                 closed = closings(
@@ -377,6 +391,8 @@ class Shard:
         self._attributes.make_room(devices)
         for state in self._rules:
             state.make_room(devices)
+        if self._measured is not None:
+            self._measured.make_room(devices)
 
     def snapshot(self) -> bytes:
         """All state as immutable bytes, and the number of the rule set that the next epoch uses."""
@@ -394,6 +410,7 @@ class Shard:
                 self._counts,
                 tuple(save_rule(state) for state in self._rules),
                 seen, seen_size,
+                () if self._measured is None else self._measured.save(),
             )
         )  # fmt: skip
 
@@ -430,4 +447,6 @@ class Shard:
             + self._memory.nbytes()
             + self._attributes.nbytes()
         )
+        if self._measured is not None:
+            own += self._measured.nbytes()
         return own + sum(state.nbytes() for state in self._rules)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from flows.errors import StateUnreadable
 
-FORMAT = 2
-# before 2 there were no narrow streams
-_READABLE = (1, 2)
+FORMAT = 3
+# before 2 there were no narrow streams, before 3 no stream aggregates
+_READABLE = (1, 2, 3)
 _NEVER = -1
 
 
@@ -44,6 +44,24 @@ class WindowsState(msgspec.Struct, frozen=True, array_like=True):
     names: bytes
     opened: bytes
     panes: bytes
+
+
+class MeasuredState(msgspec.Struct, frozen=True, array_like=True):
+    """The open windows of one stream aggregate, one of its fields each, arrays as bytes."""
+
+    name: str
+    meaning: str
+    windows: tuple[OpenWindows, ...]
+
+
+class OpenWindows(msgspec.Struct, frozen=True, array_like=True):
+    """Windows as `WindowState.save_open` saves them; `ring` panes a device."""
+
+    ring: int
+    opened: bytes
+    places: bytes
+    names: bytes
+    sums: bytes
 
 
 class Counts(msgspec.Struct, array_like=True):
@@ -98,6 +116,7 @@ class ShardState(msgspec.Struct, frozen=True, array_like=True):
     rules: tuple[CellsState, ...]
     seen: bytes = b""
     seen_size: int = 0
+    measured: tuple[MeasuredState, ...] = ()
 
 
 def pack_clocks(clocks: NDArray[np.int64]) -> tuple[int, bytes, bool]:

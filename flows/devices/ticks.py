@@ -13,9 +13,12 @@ LEAST_MS, MOST_MS = 1_000, 60_000
 _PARTS = 64
 
 
-def tick_of(rules: Iterable[Rule]) -> int | None:
-    """The tick in ms: a 64th of the shortest deadline, between a second and a minute; None when nothing waits."""
-    deadlines: list[int] = []
+def tick_of(rules: Iterable[Rule], more: Iterable[int] = ()) -> int | None:
+    """The tick in ms: a 64th of the shortest deadline, between a second and a minute; None when nothing waits.
+
+    `more` are deadlines (ms) that no rule has.
+    """
+    deadlines = list(more)
     for rule in rules:
         if rule.ends_silent is not None:
             deadlines.append(rule.ends_silent)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flows.devices.kernels import panes as k
 from flows.devices.kernels.layout import Clocks, RowColumns
-from flows.rules.model import Window
+from flows.rules.model import Measure
 
 _MEASURES = {
     "count": k.COUNT,
@@ -30,20 +30,23 @@ _Run = Callable[[int, k.Over], tuple[int, int]]
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """Closed windows in order: `rows` int64 [m, 2] (row or -1, slot), `facts` float64 [m, 3] (end, value, readings)."""
+    """Closed windows in order: `rows` int64 [m, 2] (row or -1, slot), `facts` float64 [m, 3] (end, value, readings).
+
+    Of windows of all measures `facts` is float64 [m, 1 + PANE]: the end, and the sums.
+    """
 
     rows: NDArray[np.int64]
     facts: NDArray[np.float64]
 
 
 class WindowState:
-    """The open windows of one pattern, by slot."""
+    """The open windows of one pattern, by slot; without a `measure`, of all measures."""
 
-    def __init__(self, pattern: Window, lateness: int) -> None:
-        self._parameters = np.array(
-            [pattern.length, pattern.every, lateness, _MEASURES[pattern.measure]], np.int64
-        )
-        self._ring = pattern.length // pattern.every + -(-lateness // pattern.every) + 2
+    def __init__(self, length: int, every: int, lateness: int, measure: Measure | None = None) -> None:
+        which = k.ALL if measure is None else _MEASURES[measure]
+        self._parameters = np.array([length, every, lateness, which], np.int64)
+        self._facts = 3 if measure is not None else 1 + k.PANE
+        self._ring = length // every + -(-lateness // every) + 2
         self._panes = k.Panes(
             np.empty((0, self._ring), np.int64),
             np.empty(0, np.int64),
@@ -81,6 +84,29 @@ class WindowState:
             lambda start, over: k.sweep(start, count, self._parameters, clock, clocks, self._panes, over),
         )
 
+    def save_open(self) -> tuple[int, bytes, bytes, bytes, bytes]:
+        """(panes a device, `opened`, then of panes that an open window needs their places, names and sums)."""
+        names = self._panes.names
+        places = np.flatnonzero((names != k.NEVER) & (names >= self._panes.opened[:, np.newaxis]))
+        sums = self._panes.sums.reshape(-1, k.PANE)[places]
+        return (
+            self._ring,
+            self._panes.opened.tobytes(),
+            places.tobytes(),
+            names.reshape(-1)[places].tobytes(),
+            sums.tobytes(),
+        )
+
+    def put_open(self, ring: int, opened: bytes, places: bytes, names: bytes, sums: bytes) -> None:
+        """Take over what `save_open` saved."""
+        begun = np.frombuffer(opened, np.int64)
+        all_names = np.full(len(begun) * ring, k.NEVER, np.int64)
+        all_sums = np.zeros((len(begun) * ring, k.PANE))
+        there = np.frombuffer(places, np.int64)
+        all_names[there] = np.frombuffer(names, np.int64)
+        all_sums[there] = np.frombuffer(sums, np.float64).reshape(-1, k.PANE)
+        self.put(ring, all_names.tobytes(), opened, all_sums.tobytes())
+
     def under_way(self, slot: int) -> Closed:
         """The windows of one device that hold readings and are not closed, each as if it closed now (rows -1)."""
         length, every, lateness, _ = (int(number) for number in self._parameters)
@@ -96,10 +122,10 @@ class WindowState:
     def _collect(self, total: int, run: _Run) -> Closed:
         """Run a kernel until it has done all, gathering what it wrote each time."""
         size = 256 + 4 * self._ring
-        rows, facts = [np.empty((0, 2), np.int64)], [np.empty((0, 3))]
+        rows, facts = [np.empty((0, 2), np.int64)], [np.empty((0, self._facts))]
         done = 0
         while done < total:
-            over = k.Over(np.empty((size, 2), np.int64), np.empty((size, 3)))
+            over = k.Over(np.empty((size, 2), np.int64), np.empty((size, self._facts)))
             done, made = run(done, over)
             rows.append(over.rows[:made])
             facts.append(over.facts[:made])

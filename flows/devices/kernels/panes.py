@@ -27,7 +27,7 @@ from flows.devices.kernels.layout import (
 
 # a window's parameters
 LENGTH, EVERY, LATENESS, MEASURE = range(4)
-COUNT, SUM, MEAN, MIN, MAX, LAST, SLOPE = range(7)
+COUNT, SUM, MEAN, MIN, MAX, LAST, SLOPE, ALL = range(8)
 # the sums of a pane: times are seconds since its start
 N, TOTAL, LEAST, MOST, LAST_AT, LAST_VALUE, TIMES, SQUARES, PRODUCTS = range(9)
 PANE = 9
@@ -46,7 +46,10 @@ class Panes(NamedTuple):
 
 
 class Over(NamedTuple):
-    """Room for windows that are over: `rows` [m, 2] (row or -1, slot), `facts` float64 [m, 3] (end, value, count)."""
+    """Room for windows that are over: `rows` [m, 2] (row or -1, slot), `facts` float64 [m, 3] (end, value, count).
+
+    Where all measures are asked for, `facts` is [m, 1 + PANE]: the end, and the sums of the window.
+    """
 
     rows: Ints
     facts: Floats
@@ -151,8 +154,12 @@ def _close(parameters, row, slot, until, panes, over, made):
             over.rows[made, 0] = row
             over.rows[made, 1] = slot
             over.facts[made, 0] = k * every + length
-            over.facts[made, 1] = _measure(window, parameters[MEASURE])
-            over.facts[made, 2] = window[N]
+            if parameters[MEASURE] == ALL:
+                for j in range(PANE):
+                    over.facts[made, 1 + j] = window[j]
+            else:
+                over.facts[made, 1] = _measure(window, parameters[MEASURE])
+                over.facts[made, 2] = window[N]
             made += 1
     panes.opened[slot] = last + 1
     return made

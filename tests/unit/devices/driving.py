@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from flows.devices.shard import Shard, ShardOutput, ShardPlace
 from flows.expressions import parse
 from flows.rules.model import Rule, RuleSet, Run
-from flows.schema import Alarm
+from flows.schema import Alarm, Event
 from flows.streams import Stream
 from flows.topics.port import Message, RawBatch
 from tests.unit.devices.oracle import Sent
@@ -23,12 +24,13 @@ COUNTED = ("taken", "late", "duplicate", "future", "dead")
 class Sets:
     """Published rule sets, numbered from 1."""
 
-    def __init__(self, *rules: Rule) -> None:
+    def __init__(self, *rules: Rule, **more: Any) -> None:
         self.sets: list[RuleSet] = []
-        self.publish(*rules)
+        self.publish(*rules, **more)
 
-    def publish(self, *rules: Rule) -> None:
-        self.sets.append(RuleSet(number=len(self.sets) + 1, tenant="t", rules=rules, purposes={}, profile=()))
+    def publish(self, *rules: Rule, **more: Any) -> None:
+        number = len(self.sets) + 1
+        self.sets.append(RuleSet(number=number, tenant="t", rules=rules, purposes={}, profile=(), **more))
 
     @property
     def current(self) -> RuleSet:
@@ -69,6 +71,7 @@ class Driven:
         self.place = ShardPlace(tenant="t", stream=stream, partition=0, partitions=1)
         self.sets, self.things = sets, dict(things or {})
         self.alarms: list[Alarm] = []
+        self.events: list[Event] = []
         self.counts: Counter[str] = Counter()
         self.outputs: list[ShardOutput] = []
         self.offset = 0
@@ -80,6 +83,7 @@ class Driven:
         output = self.shard.on_readings(raw_batch(messages, appended, self.offset))
         self.offset += len(messages)
         self.alarms += output.alarms
+        self.events += output.events
         self.outputs.append(output)
         self.counts.update({name: getattr(output.counts, name) for name in COUNTED})
         return output

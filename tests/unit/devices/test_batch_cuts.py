@@ -192,7 +192,7 @@ def test_a_replayed_epoch_says_the_same() -> None:
 
 
 def test_a_snapshot_of_the_first_format_is_gone_on_from() -> None:
-    """It ends before what is remembered of narrow streams, and everything else is where it was."""
+    """It ends before what is remembered of narrow streams and aggregates, and everything else is where it was."""
     rule = Rule(
         name="hot",
         stream="machine",
@@ -204,8 +204,8 @@ def test_a_snapshot_of_the_first_format_is_gone_on_from() -> None:
     readings = readings_of(1, 200)
     shard.read(readings[:100])
     state = msgspec.msgpack.decode(shard.shard.snapshot())
-    assert state[-2:] == [b"", 0]
-    first = Shard(shard.place, shard.sets, msgspec.msgpack.encode([1, *state[1:-2]]))
+    assert state[-3:] == [b"", 0, []]
+    first = Shard(shard.place, shard.sets, msgspec.msgpack.encode([1, *state[1:-3]]))
     rest = raw_batch(
         [message_of(one) for one in readings[100:]], [one.appended for one in readings[100:]], 100
     )
@@ -220,7 +220,7 @@ def test_another_format_is_refused() -> None:
     shard = Driven(stream_of(), Sets())
     state = msgspec.msgpack.decode(shard.shard.snapshot())
     state[0] += 1
-    with pytest.raises(StateUnreadable, match=r"machine/0 has format 3.*recovery directory"):
+    with pytest.raises(StateUnreadable, match=r"machine/0 has format 4.*recovery directory"):
         Shard(shard.place, shard.sets, msgspec.msgpack.encode(state))
 
 

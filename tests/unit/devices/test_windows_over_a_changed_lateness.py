@@ -23,10 +23,10 @@ def rows(*minutes: int) -> RowColumns:
 def test_open_windows_survive_another_lateness() -> None:
     """Windows begun with one lateness and closed with another, longer or shorter, hold every reading once."""
     for before, after in ((0, 5 * MINUTE), (5 * MINUTE, 0)):
-        old = WindowState(SUMS, before)
+        old = WindowState(SUMS.length, SUMS.every, before, SUMS.measure)
         old.make_room(1)
         first = old.take(rows(10, 11, 12), np.array([1.0, 2.0, 4.0]))
-        new = WindowState(SUMS, after)
+        new = WindowState(SUMS.length, SUMS.every, after, SUMS.measure)
         new.put(*old.save())
         clocks = Clocks(np.array([12 * MINUTE]), np.array([12 * MINUTE]))
         second = new.sweep(60 * MINUTE, clocks, 1)
