@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from flows.errors import VaultKeyMissing
 from flows.identity.seals import SHORTEST_SECRET, MasterKey, Seal
-from flows.identity.store import delete_where, rows_where, upsert
+from flows.identity.store import delete_pairs, delete_where, rows_where, upsert
 from flows.identity.tables import vault_attribute, vault_key, vault_value
 from flows.schema_people import Attested
 from flows.sources.model import Identifier
@@ -90,7 +90,8 @@ class Vault:
         if lost:
             self._overwrite()
         delete_where(self._connection, vault_key.c.customer, lost)
-        self._delete({(customer, place[0]) for customer, gone in lost.items() for place in gone})
+        self._delete(vault_value.c.token, lost, 1)
+        self._delete(vault_attribute.c.record, lost, 2)
         self._write(
             {c: texts for c, texts in held.items() if c in lost or texts.keys() - before.get(c, set())}
         )
@@ -98,7 +99,9 @@ class Vault:
     def forget(self, customer: str, tokens: Iterable[str]) -> None:
         """Delete what a customer has of tokens (and of records with such a handle) that no evidence names any more."""
         self._overwrite()
-        self._delete((customer, token) for token in tokens)
+        pairs = [(token, customer) for token in tokens]
+        delete_pairs(self._connection, vault_value.c.token, vault_value.c.customer, pairs)
+        delete_pairs(self._connection, vault_attribute.c.record, vault_attribute.c.customer, pairs)
 
     def reveal(self, tokens: Iterable[str]) -> dict[str, str]:
         """What tokens stand for; those that nobody has, or that were erased, are left out.
@@ -171,15 +174,10 @@ class Vault:
         upsert(self._connection, vault_value, values)
         upsert(self._connection, vault_attribute, attributes)
 
-    def _delete(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Delete what customers have of tokens and records."""
-        wanted = [{"whose": customer, "token": token} for customer, token in pairs]
-        if not wanted:
-            return
-        for column in (vault_value.c.token, vault_attribute.c.record):
-            whose = column.table.c.customer == sa.bindparam("whose")
-            statement = sa.delete(column.table).where(column == sa.bindparam("token"), whose)
-            self._connection.execute(statement, wanted)
+    def _delete(self, column: sa.Column[Any], lost: Mapping[str, set[_Place]], length: int) -> None:
+        """Delete the rows of one table, whose places have so many parts, that customers have lost."""
+        pairs = {(p[0], customer) for customer, gone in lost.items() for p in gone if len(p) == length}
+        delete_pairs(self._connection, column, column.table.c.customer, pairs)
 
     def _bound(self, place: _Place) -> tuple[str, ...]:
         """What a ciphertext is bound to."""
