@@ -129,15 +129,15 @@ def owners(
         holders = found.holders.get(token, [])
         if token in composites:
             whose[token] = None
+        elif known.pieces > MOST_HOLDERS:
+            whose[token] = of.get(token)
+            own.append(token)
         elif token in of or token in region.walked or known.pieces == len(holders):
             whose[token] = owner(token, holders, of)
-        elif known.pieces > MOST_HOLDERS:
-            whose[token] = None
-            own.append(token)
         else:
             ask.append(token)
             own.append(token)
-    own = [token for token in own if matching.rank(token) == 0]
+    own = [token for token in own if token not in of and matching.rank(token) == 0]
     if ask or own:
         whose |= _owners_outside(connection, of, matching, ask, own)
     return whose

@@ -13,7 +13,7 @@ changes by the mere passing of time, and who is concerned can be found by the to
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -64,16 +64,25 @@ class _Link(msgspec.Struct, frozen=True):
 
 
 def partition(
-    pieces: Iterable[Piece], matching: Matching, apart: Apart, known_shared: Collection[str] = ()
+    pieces: Iterable[Piece],
+    matching: Matching,
+    apart: Apart,
+    known_shared: Collection[str] = (),
+    known_over: Collection[str] = (),
 ) -> Partition:
     """Divide evidence among persons.
 
-    The pieces must be whole: all that hold any token of theirs which links, but for those `known_shared`.
+    The pieces must be whole: all that hold any token of theirs which links, but for those `known_shared` and, because
+    more than MOST_HOLDERS hold them, `known_over`.
     """
-    known = [severed(piece, apart) for piece in pieces]
-    holders = holding(known, matching)
+    whole = list(pieces)
+    known = [severed(piece, apart) for piece in whole]
+    over = {*known_over, *(t for t, number in _counts(whole).items() if number > MOST_HOLDERS)}
+    holders = holding(known, matching, over)
     shared = {
-        token for token, who in holders.items() if token in known_shared or is_shared(token, who, matching)
+        token
+        for token, who in holders.items()
+        if token in known_shared or token in over or is_shared(token, who, matching)
     }
     groups = _Groups(known, matching, apart)
     for link in _in_order(holders, shared, matching):
@@ -100,14 +109,23 @@ def severed(piece: Piece, apart: Apart) -> Piece:
     return msgspec.structs.replace(piece, tokens=tuple(token for token in piece.tokens if token not in away))
 
 
-def holding(pieces: Iterable[Piece], matching: Matching) -> dict[str, list[Piece]]:
-    """By token, the pieces that hold it still, oldest first."""
+def _counts(pieces: Iterable[Piece]) -> Counter[str]:
+    """By token, how many hold it, however old and whatever was judged."""
+    return Counter(token for piece in pieces for token in (*piece.tokens, *piece.composites))
+
+
+def holding(
+    pieces: Iterable[Piece], matching: Matching, over: Collection[str] = ()
+) -> dict[str, list[Piece]]:
+    """By token, the pieces that hold it still, oldest first; of those in `over` all."""
     holders: defaultdict[str, list[Piece]] = defaultdict(list)
     for piece in pieces:
         for token in (*piece.tokens, *piece.composites):
             holders[token].append(piece)
     return {
-        token: sorted(current(token, who, matching), key=_age) if len(who) > 1 else who
+        token: sorted(who if token in over else current(token, who, matching), key=_age)
+        if len(who) > 1
+        else who
         for token, who in holders.items()
     }
 
@@ -119,7 +137,7 @@ def _age(piece: Piece) -> tuple[int, str]:
 def current(token: str, who: list[Piece], matching: Matching) -> list[Piece]:
     """Of the pieces that hold a token those for which that still counts; a judgement does not age."""
     expires = matching.rule(token).expires
-    if expires is None or len(who) > MOST_HOLDERS:
+    if expires is None:
         return who
     newest = max((piece.last for piece in who if piece.kind != "judgement"), default=0)
     return [piece for piece in who if piece.kind == "judgement" or piece.last >= newest - expires]
@@ -127,9 +145,6 @@ def current(token: str, who: list[Piece], matching: Matching) -> list[Piece]:
 
 def is_shared(token: str, holders: Sequence[Piece], matching: Matching) -> bool:
     """Whether a token links no more; judgements do not count."""
-    rule = matching.rule(token)
-    if len(holders) > MOST_HOLDERS:
-        return True
     beside = {
         other
         for piece in holders
@@ -137,7 +152,7 @@ def is_shared(token: str, holders: Sequence[Piece], matching: Matching) -> bool:
         for other in piece.tokens
         if other != token and matching.is_unique(other)
     }
-    return len(beside) > rule.shared_above
+    return len(beside) > matching.rule(token).shared_above
 
 
 def _in_order(
@@ -245,15 +260,13 @@ class _Groups:
             self._judged.setdefault(into, set()).update(self._judged.pop(gone))
 
 
-def owner(token: str, holders: Collection[Piece], of: Mapping[str, str | None]) -> str | None:
+def owner(token: str, holders: Iterable[Piece], of: Mapping[str, str | None]) -> str | None:
     """Whose a token is: that of the row whose own id it is, else of those who hold it, if that is one alone.
 
-    `of` says by piece whose it is. What more than MOST_HOLDERS hold is nobody's.
+    `of` says by piece whose it is.
     """
     own = of.get(token)
     if own is not None:
         return own
-    if len(holders) > MOST_HOLDERS:
-        return None
     whose = {of[piece.id] for piece in holders}
     return whose.pop() if len(whose) == 1 else None

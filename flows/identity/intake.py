@@ -66,7 +66,7 @@ class Intake:
         """Draw the consequences of what was taken."""
         matching = self._matching
         region = Reading(connection, matching, taken).read()
-        found = partition(region.pieces.values(), matching, region.apart, region.shared)
+        found = partition(region.pieces.values(), matching, region.apart, region.shared, region.over)
         gone = {whose for whose in taken.gone.values() if whose is not None}
         minting = _Minting(connection, self._chance)
         assigned = assign(connection, region, found.clusters, gone, taken.erased, minting.mint)

@@ -33,7 +33,8 @@ class Token(msgspec.Struct):
 class Region(msgspec.Struct):
     """Pieces by id, whose each was before, what is known of all tokens they hold or held, and which are not walked.
 
-    Of a token in `walked` all who hold it are among the pieces; one in `shared` is known to link no more.
+    Of a token in `walked` all who hold it are among the pieces; one in `shared` is known to link no more, and
+    one in `over` because more than MOST_HOLDERS hold it.
     """
 
     pieces: dict[str, Piece] = {}
@@ -41,6 +42,7 @@ class Region(msgspec.Struct):
     tokens: dict[str, Token] = {}
     walked: set[str] = set()
     shared: set[str] = set()
+    over: set[str] = set()
     apart: Apart = {}
 
 
@@ -106,7 +108,9 @@ class Reading:
             # Who only came newly cannot make a shared token link again, unless others expire by it.
             stays = known.shared and (over or token not in taken.lost)
             links = self._matching.rank(token) is not None
-            if over or (links and stays):
+            if over:
+                region.over.add(token)
+            elif links and stays:
                 region.shared.add(token)
             if (token in judged or (links and not stays)) and not (over and was_over) and known.pieces:
                 found.add(token)

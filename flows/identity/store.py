@@ -1,4 +1,4 @@
-"""The database of the identity service: opened by its URL, and read and written in batches.
+"""The database of the identity service: opened by its URL, brought to this version, read and written in batches.
 
 SQLite and PostgreSQL behave alike behind it. Errors are those of `flows.errors`.
 """
@@ -15,11 +15,16 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
-from flows.errors import IdentityUnreachable
-from flows.identity.tables import metadata, state
+from flows.errors import IdentityNewer, IdentityOfOther, IdentityUnreachable, IdentityUrlWrong
+from flows.identity.migrations import HEAD
+from flows.identity.tables import state
 
 Columns = TypeVarTuple("Columns")
-_BUSY_S = 10.0
+_ANSWERS_S = 10
+_TENANT = "tenant"
+# Both numbers of the lock that steps are run under on PostgreSQL; chosen once, for ever.
+MIGRATION_LOCK = 0x7E11_7A1E
+_BEGIN = "begin"
 # How many values one statement names at most; both databases take more.
 _AT_ONCE = 5_000
 
@@ -41,23 +46,14 @@ class Store:
         """Trouble with the database as an error of ours."""
         try:
             yield
-        except (exc.OperationalError, exc.InterfaceError) as error:
+        except (exc.ProgrammingError, exc.IntegrityError, exc.DataError):
+            raise
+        except exc.DBAPIError as error:
             raise IdentityUnreachable(self.url, str(error.orig)) from error
 
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
-
-
-def open_store(url: str, folder: Path) -> Store:
-    """Open `sqlite:///file` (from `folder`) or `postgresql+psycopg://…`; raises IdentityUnreachable."""
-    engine = sa.create_engine(_located(url, folder))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    store = Store(engine, engine.url.render_as_string(hide_password=True))
-    with store.meant():
-        metadata.create_all(engine)
-    return store
 
 
 def rows_where(
@@ -134,18 +130,100 @@ def write_state(connection: sa.Connection, name: str, value: str) -> None:
     upsert(connection, state, [{"name": name, "value": value}])
 
 
-def _located(url: str, folder: Path) -> sa.URL:
+def open_store(url: str, folder: Path, tenant: str | None = None) -> Store:
+    """Open `sqlite:///file` (from `folder`) or `postgresql+psycopg://…`, and bring it to this version.
+
+    Raises IdentityUrlWrong, IdentityUnreachable, IdentityNewer, and IdentityOfOther when it is not the tenant's.
+    """
+    engine = _engine(url, folder)
+    store = Store(engine, engine.url.render_as_string(hide_password=True))
+    try:
+        with store.meant():
+            _migrate(store)
+        if tenant is not None:
+            with store.begin() as connection:
+                found = read_state(connection, _TENANT)
+                if found not in (None, tenant):
+                    raise IdentityOfOther(store.url, found or "", tenant)
+                if found is None:
+                    write_state(connection, _TENANT, tenant)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _engine(url: str, folder: Path) -> sa.Engine:
+    """The engine of a URL; raises IdentityUrlWrong and, where no file can be, IdentityUnreachable."""
+    try:
+        made = sa.make_url(url)
+        if made.get_backend_name() == "sqlite":
+            engine = sa.create_engine(_located(made, folder), connect_args={"timeout": _ANSWERS_S})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        if made.get_backend_name() == "postgresql":
+            return sa.create_engine(made, connect_args={"connect_timeout": _ANSWERS_S})
+    except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        raise IdentityUrlWrong(str(error)) from error
+    except OSError as error:
+        raise IdentityUnreachable(url, str(error)) from error
+    raise IdentityUrlWrong(f"{made.get_backend_name()} is neither sqlite nor postgresql")
+
+
+def _located(made: sa.URL, folder: Path) -> sa.URL:
     """The URL with a relative file taken from the folder, which is made."""
-    made = sa.make_url(url)
-    if made.get_backend_name() == "sqlite" and made.database not in (None, "", ":memory:"):
-        file = folder / str(made.database)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return made.set(database=str(file))
-    return made
+    if made.database in (None, "", ":memory:"):
+        return made
+    file = folder / str(made.database)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return made.set(database=str(file))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """A committed transaction is on disk, and who reads does not wait for who writes."""
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
+    connection.execute("PRAGMA cache_size = -65536")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """The driver begins a transaction late, and none for what changes tables."""
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _migrate(store: Store) -> None:
+    """Run the steps that are missing; raises IdentityNewer."""
+    with store.engine.begin() as connection:
+        if _version(connection) == HEAD:
+            return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    with _alone(store.engine) as connection:
+        found = _version(connection)
+        if found is not None and found not in known:
+            raise IdentityNewer(store.url, found, HEAD)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """The last step that was run; None for an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Generator[sa.Connection]:
+    """A transaction beside which no other process runs steps."""
+    with engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        yield connection

@@ -87,6 +87,7 @@ customer = _table(
     Column("survivor", Text),
     Column("erased", Boolean, nullable=False),
     Column("person", Text),
+    Index("customer_by_survivor", "survivor"),
 )
 
 # Whose an identifier is (none: nobody's alone), since which number, and who had it before, newest last. `pieces` is how
@@ -131,7 +132,7 @@ consumed = Table(
     "consumed",
     metadata,
     Column("topic", Text, primary_key=True),
-    Column("partition", Integer, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("next", BigInteger, nullable=False),
 )
 

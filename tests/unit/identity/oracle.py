@@ -40,13 +40,19 @@ def people(
     forgotten = [j for j in judgements if j.kind == "erase"]
     facts = [f for f in facts if not any(j.a in f.tokens and j.at >= f.last for j in forgotten)]
     apart = [pair for pair, each in verdict.items() if each.kind == "split"]
+    over = {
+        t
+        for f in facts
+        for t in f.tokens | f.together
+        if sum(t in g.tokens | g.together for g in facts) > MOST_HOLDERS
+    }
     for fact in facts:
         if not fact.judged:
             fact.tokens -= {t for pair in apart if pair <= fact.tokens for t in pair if t != fact.id}
     facts.sort(key=lambda f: (f.first, f.id))
-    holders = {t: _still(t, facts, rules) for f in facts for t in f.tokens | f.together}
+    holders = {t: _still(t, facts, rules, over) for f in facts for t in f.tokens | f.together}
     clusters = [{f.id} for f in facts]
-    for who, judged in _links(holders, rules, accounts):
+    for who, judged in _links(holders, rules, accounts, over):
         if judged == "last":
             having = [c for c in clusters if any(f.id in c for f in who if not f.judged)]
             if len(having) > 1:
@@ -62,7 +68,7 @@ def people(
     for token in identifiers:
         own = [c for c in partition if token in c]
         having = own or [c for c in partition if any(f.id in c for f in holders[token])]
-        if len(having) == 1 and (own or len(holders[token]) <= MOST_HOLDERS):
+        if len(having) == 1 and (own or token not in over):
             owned[token] = having[0]
     return partition, owned
 
@@ -94,17 +100,17 @@ def _rank(record: SourceRecord) -> tuple[int, str]:
     return record.at, version_of(record, b"key")
 
 
-def _still(token: str, facts: list[Fact], rules: IdentityRules) -> list[Fact]:
+def _still(token: str, facts: list[Fact], rules: IdentityRules, over: set[str]) -> list[Fact]:
     who = [f for f in facts if token in f.tokens | f.together]
     rule = rules.kinds.get(token.split(":", 1)[0])
-    if rule is None or rule.expires is None or len(who) > MOST_HOLDERS:
+    if rule is None or rule.expires is None or token in over:
         return who
     newest = max((f.last for f in who if not f.judged), default=0)
     return [f for f in who if f.judged or newest - f.last <= rule.expires]
 
 
 def _links(
-    holders: dict[str, list[Fact]], rules: IdentityRules, accounts: set[str]
+    holders: dict[str, list[Fact]], rules: IdentityRules, accounts: set[str], over: set[str]
 ) -> list[tuple[list[Fact], str]]:
     unique = {k for k, rule in rules.kinds.items() if rule.per_person is not None}
     ranks = {"+".join(names): i + 1 for i, names in enumerate(rules.match)}
@@ -116,7 +122,7 @@ def _links(
             t for f in who if not f.judged for t in f.tokens if t != token and t.split(":")[0] in unique
         }
         above = rules.kinds[kind].shared_above if kind in rules.kinds else 3
-        shared = len(beside) > above or len(who) > MOST_HOLDERS
+        shared = len(beside) > above or token in over
         judged, plain = [f for f in who if f.judged], [f for f in who if not f.judged]
         rank = ranks.get(kind)
         if judged and rank == 0:

@@ -1,0 +1,1 @@
+"""The steps; what was released is never changed."""
