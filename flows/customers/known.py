@@ -41,10 +41,14 @@ def value_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Valu
 
 
 def profile_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Profile:
-    """All that is known of a customer at event time `now` (ms), with where each value comes from."""
+    """All that is known of a customer, with where each value comes from.
+
+    Values are as of the customer's last event, whenever it is read, so that a replay says the same; what lasts (the
+    stage, what rests) is as of `now` (ms).
+    """
     values: dict[str, Value] = {}
     origins: dict[str, Origin] = {}
-    for key, (value, origin) in _all(customer, rule_set, now):
+    for key, (value, origin) in _all(customer, rule_set, customer.at):
         values[key] = value
         if origin is not None:
             origins[key] = origin

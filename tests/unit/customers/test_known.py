@@ -92,14 +92,14 @@ def test_all_parts_together_are_one_profile_with_where_each_value_comes_from() -
 
 
 def test_what_is_asked_at_an_event_is_how_long_it_had_been_and_what_is_published_is_how_long_it_is() -> None:
-    """A measurement by one's own car is nothing that somebody did."""
+    """The latter as of the last event, whenever; a measurement by one's own car is nothing that somebody did."""
     found = customer(
         ("crm:1", T0, event("order.placed", "crm:1", 1)),
         ("crm:1", T0 + 40 * DAY, event("page.seen", "crm:1", 2)),
         ("device:veh-17", T0 + 41 * DAY, measured("heat", mean=90)),
     )
     assert known.value_of("days_since_seen", found, RULES, T0 + 40 * DAY) == 40
-    assert told(found, T0 + 42 * DAY).values["days_since_seen"] == 2
+    assert told(found, T0 + 42 * DAY).values["days_since_seen"] == 1
 
 
 def test_what_a_device_tells_is_read_under_its_measure_and_its_place_by_name() -> None:
