@@ -94,9 +94,7 @@ def vault_key(settings: Settings, needed: bool) -> MasterKey | None:
 
 @contextmanager
 def open_desk(config: Path | None) -> Generator[Desk]:
-    """Open the database; raises IdentityMissing rather than make an empty one."""
-    import sqlalchemy as sa
-
+    """Open the database; raises IdentityMissing rather than make an empty one, and as `open_store`."""
     from flows.identity.matching import Matching
     from flows.identity.store import open_store
     from flows.rules.people import load_people
@@ -104,11 +102,10 @@ def open_desk(config: Path | None) -> Generator[Desk]:
     settings = settings_of(config)
     sources, rules = load_people(settings)
     url, folder = settings.identity.database, settings.path(".")
-    made = sa.make_url(url)
-    file = folder / (made.database or "")
-    if made.get_backend_name() == "sqlite" and not file.exists():
+    file = folder / url.partition("///")[2]
+    if url.startswith("sqlite:") and not file.exists():
         raise IdentityMissing(str(file))
-    store = open_store(url, folder)
+    store = open_store(url, folder, settings.tenant)
     try:
         with store.begin() as connection:
             yield Desk(settings, sources, rules, Matching(rules, sources.systems), connection)

@@ -314,3 +314,15 @@ def test_masks_tell_apart_and_give_nothing_away() -> None:
     assert masked("phone", "+4911") == "+…"
     assert masked("name", "Ada") == "A…"
     assert masked("crm", "31") == "…"
+
+
+@pytest.mark.usefixtures("world")
+def test_a_database_that_is_none_or_anothers_is_refused(
+    telltale: Telltale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with one paragraph: the wrong kind of URL, and the database of another tenant."""
+    assert telltale("identity", "show", "crm:0031").code == 0
+    monkeypatch.setenv("TELLTALE_TENANT", "other")
+    assert telltale("identity", "show", "crm:0031").code == 2
+    monkeypatch.setenv("TELLTALE_IDENTITY_DATABASE", "mysql://here")
+    assert telltale("identity", "show", "crm:0031").code == 2
