@@ -36,6 +36,9 @@ def simulate(
         typer.Option(metavar="DIR", help="Write an archive into this folder; without it, onto the bus."),
     ] = None,
     vehicles: Annotated[int, typer.Option(metavar="N", min=1, help="How many vehicles.")] = 1000,
+    people: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many people with rows, orders, carts and complaints.")
+    ] = 0,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The same seed gives the same fleet.")] = 1,
     duration: Annotated[str, typer.Option(metavar="DURATION", help="How long they drive, e.g. 1h.")] = "1h",
     interval: Annotated[
@@ -56,7 +59,7 @@ def simulate(
     ] = "telemetry",
     config: Config = None,
 ) -> None:
-    """Let a simulated fleet drive, in which some go bad.
+    """Let a simulated fleet drive, in which some go bad; and people live, of whom some turn out to be one.
 
     The same seed gives the same fleet. Beside an archive stands what a perfect watcher would raise.
     """
@@ -64,6 +67,8 @@ def simulate(
 
     from flows.simulator.archive import write_archive
     from flows.simulator.expectation import expected
+    from flows.simulator.people.plan import PeoplePlan
+    from flows.simulator.people.simulate import simulate as simulate_people
     from flows.simulator.plan import Plan
     from flows.simulator.send import Names, mode_of, send, start_for
 
@@ -75,9 +80,10 @@ def simulate(
     start = start_for(time.time_ns() // 1_000_000, length, pace)
     plan = Plan(start=start, vehicles=vehicles, seed=seed, duration=length, interval=step)
     truths = expected(plan, mode_of(pace))
+    living = PeoplePlan(start=start, people=people, seed=seed, duration=length, pace=pace) if people else None
     if folder is not None:
         with counting(vehicles * plan.steps, f"to {folder}") as watch:
-            count = write_archive(plan, folder, _SUFFIXES[compress.value], watch=watch)
+            count = write_archive(plan, folder, _SUFFIXES[compress.value], watch=watch, people=living)
         where = str(folder)
     else:
         settings = settings_of(config)
@@ -85,8 +91,13 @@ def simulate(
         with bus_of(settings) as topics:
             telemetry = topic_named(topics, settings, stream)
             places = Names(
-                telemetry=telemetry, things=names.things, identity=names.identity, events=names.events
+                telemetry=telemetry,
+                things=names.things,
+                identity=names.identity,
+                events=names.events,
+                source_records=names.source_records,
             )
+            told = [] if living is None else simulate_people(living)
             writer = topics.writer()
             try:
                 with counting(vehicles * plan.steps, f"to {telemetry}") as watch:
@@ -98,11 +109,14 @@ def simulate(
                         clock=time.monotonic,
                         sleep=time.sleep,
                         watch=watch,
+                        people=told,
                     )
             finally:
                 writer.close()
         where = f"the topic {telemetry}"
     print(f"{counted(count, 'message')} of {counted(vehicles, 'vehicle')} written to {where}.")
+    if living is not None:
+        print(f"{people} {'person does' if people == 1 else 'people do'} things beside them.")
     say(f"A perfect watcher makes {counted(len(truths.alarms), 'alarm')} of them.")
 
 

@@ -38,3 +38,15 @@ def test_the_topic_of_the_readings_must_be_there(telltale):
     said = telltale("simulate", *SMALL, "--stream", "telemetri")
     assert said.code == 2
     assert "Did you mean 'telemetry'?" in said.err
+
+
+def test_people_go_beside_the_fleet(telltale, bus, tmp_path):
+    """Onto the bus with rows and events, into a folder with what must come of them."""
+    said = telltale("simulate", *SMALL, "--people", "40")
+    assert said.out.endswith("40 people do things beside them.\n")
+    ends = {t: sum(bus.bounds(t, p).end for p in range(4)) for t in ("source-records", "events")}
+    assert min(ends.values()) > 40
+    telltale("simulate", "--folder", tmp_path / "a", *SMALL, "--people", "40")
+    answer = json.loads((tmp_path / "a" / "truths.json").read_bytes())
+    assert len(answer["people_truths"]["changes"]) == 3
+    assert len((tmp_path / "a" / "source-records.jsonl").read_bytes().splitlines()) == ends["source-records"]
