@@ -119,7 +119,15 @@ OTHERS = st.one_of(
     STAGES.map(lambda of: {"set_stage": of}),
 )
 BESIDE: dict[str, Any] = {"if": ASKED, "valid_for": DURATIONS}
-FLAT = st.deferred(lambda: joined(st.one_of(ACTIONS, ACTIONS, OTHERS), mappings({}, BESIDE)))
+
+
+_FLAT = joined(st.one_of(ACTIONS, ACTIONS, OTHERS), mappings({}, BESIDE))
+
+
+@st.composite
+def flat(draw: st.DrawFn) -> Plain:
+    """One action without what follows it; a function, so that what Hypothesis prints of it is short."""
+    return draw(_FLAT)
 
 
 def entries(inside: st.SearchStrategy[Plain]) -> st.SearchStrategy[Plain]:
@@ -131,10 +139,10 @@ def entries(inside: st.SearchStrategy[Plain]) -> st.SearchStrategy[Plain]:
         mappings({"outcome": outcomes, "do": do}, {**later, "after": DURATIONS}),
         mappings({"after": DURATIONS, "do": do}, later),
     )
-    followed = joined(FLAT, mappings({}, {"then": st.lists(follow_ups, min_size=1, max_size=2)}))
+    followed = joined(flat(), mappings({}, {"then": st.lists(follow_ups, min_size=1, max_size=2)}))
     first = mappings({"name": st.just("replace"), "if": ASKED, "do": do})
     last = mappings({"name": st.just("ask"), "do": do}, {"if": ASKED})
-    return st.one_of(FLAT, followed, st.tuples(first, last).map(lambda both: {"choose": list(both)}))
+    return st.one_of(flat(), followed, st.tuples(first, last).map(lambda both: {"choose": list(both)}))
 
 
 def named(listed: list[Plain], begin: str = "action") -> list[Plain]:
@@ -152,9 +160,25 @@ def named(listed: list[Plain], begin: str = "action") -> list[Plain]:
     return found
 
 
-NESTED = st.deferred(lambda: entries(FLAT))
-ENTRIES = st.deferred(lambda: entries(NESTED))
-LISTS = st.lists(ENTRIES, max_size=3).map(named)
+_NESTED = entries(flat())
+
+
+@st.composite
+def nested(draw: st.DrawFn) -> Plain:
+    """An entry whose lists hold actions alone."""
+    return draw(_NESTED)
+
+
+_LISTS = st.lists(entries(nested()), max_size=3)
+
+
+@st.composite
+def lists(draw: st.DrawFn) -> list[Plain]:
+    """A list of entries, nested twice at most."""
+    return named(draw(_LISTS))
+
+
+LISTS = lists()
 SHARES = st.sampled_from(["5 %", "12.5%", 0.25])
 HEAD: dict[str, Any] = {
     "about": st.just("What it is for."),
@@ -222,4 +246,13 @@ ON_SEQUENCES = mappings(
     },
     {**HEAD, **asking("cart.sku")},
 )
-RULES = st.deferred(lambda: st.one_of(ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS, ON_SEQUENCES))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Plain:
+    """A rule of any kind; a function, so that what Hypothesis prints of it is short."""
+    kinds = (ON_READINGS, ON_READINGS, ON_SILENCE, ON_EVENTS, ON_SEQUENCES)
+    return draw(kinds[draw(st.integers(0, len(kinds) - 1))])
+
+
+RULES = rules()
