@@ -88,7 +88,8 @@ def remarks(found: Configuration) -> Iterator[str]:
     untested = [rule.name for rule in found.rules if not rule.tests]
     if untested:
         yield f"Rules without tests: {', '.join(untested)}."
-    watched = {rule.stream for rule in found.rules}
+    watched = {rule.stream for rule in found.rules} | {each.stream for each in found.measured}
+    watched |= set() if found.position is None else {found.position.stream}
     unwatched = [name for name in found.streams if name not in watched]
     if unwatched:
         yield f"Streams that no rule watches: {', '.join(unwatched)}."
@@ -101,7 +102,7 @@ def remarks(found: Configuration) -> Iterator[str]:
     asked = frozenset[str]().union(*(heard(rule) for rule in found.rules))
     asked |= {aggregate.source.removeprefix("event:") for aggregate in found.profile}
     asked |= {aggregate.closed_by for aggregate in found.profile if aggregate.closed_by}
-    forgotten = [name for name in found.events if name not in asked]
+    forgotten = [name for name in found.events if not asked & {name, "any"}]
     if forgotten:
         yield f"Events that no rule and no value of the profile uses: {', '.join(forgotten)}."
     questions = {entry.source for rule in found.rules for entry in rule.look_ups}

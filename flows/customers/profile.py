@@ -83,14 +83,9 @@ def combined(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate) -> Cell 
     return kinds.joined(aggregate, [cells[key] for cells in parts if key in cells])
 
 
-def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate, now: int = 0) -> Value:
+def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate, now: int) -> Value:
     """What the profile says of all parts of a customer together at event time `now` (ms)."""
     return kinds.value_of(combined(parts, aggregate), aggregate, now)
-
-
-def value_of(cells: Mapping[str, Cell], aggregate: Aggregate, now: int = 0) -> Value:
-    """What one part says at event time `now` (ms)."""
-    return value_over((cells,), aggregate, now)
 
 
 def cell_of(aggregate: Aggregate, at: int, value: Value) -> Cell:

@@ -60,6 +60,11 @@ def divided(aggregate: Aggregate, seen: list[Seen], to: list[int], random: Rando
     return msgspec.msgpack.decode(msgspec.msgpack.encode(parts), type=list[dict[str, Cell]])
 
 
+def said_by(cells: dict[str, Cell], aggregate: Aggregate, now: int = BASE) -> Value:
+    """What one part says."""
+    return profile.value_over((cells,), aggregate, now)
+
+
 def known(seen: list[Seen]) -> list[Seen]:
     """The observations that hold a value."""
     return [one for one in seen if one.value is not None]
@@ -144,12 +149,12 @@ def test_a_slope_is_least_squares_over_the_panes_of_the_stretch(
 def test_last_and_first_go_by_event_time(take: str, seen: list[Seen], to: list[int], random: Random) -> None:
     """Of values of one moment it is the same one in any order, and one of theirs."""
     aggregate = declared(take)
-    said = profile.value_over(divided(aggregate, seen, to, random), aggregate)
+    said = profile.value_over(divided(aggregate, seen, to, random), aggregate, BASE)
     held = known(seen)
     pick = max if take == "last" else min
     at = pick((one.at for one in held), default=None)
     assert said in ([one.value for one in held if one.at == at] or [None])
-    assert said == profile.value_over(divided(aggregate, seen, to[::-1], random), aggregate)
+    assert said == profile.value_over(divided(aggregate, seen, to[::-1], random), aggregate, BASE)
 
 
 @given(of_names, parts_of, st.randoms(use_true_random=False))
@@ -164,7 +169,7 @@ def test_what_is_open_was_opened_after_it_was_last_closed(
         begun = max((one.at for one in mine if not one.closes), default=None)
         ended = max((one.at for one in mine if one.closes), default=None)
         lasting += begun is not None and (ended is None or begun > ended)
-    assert profile.value_over(divided(aggregate, seen, to, random), aggregate) == lasting
+    assert profile.value_over(divided(aggregate, seen, to, random), aggregate, BASE) == lasting
 
 
 @given(of_names, parts_of, st.randoms(use_true_random=False), st.integers(1, 9))
@@ -214,7 +219,7 @@ def test_a_long_value_of_a_set_is_itself_and_kept_short() -> None:
     cells: dict[str, Cell] = {}
     for end in "ab":
         profile.take_in(cells, aggregate, BASE, "long" * 1000 + end)
-    assert profile.value_of(cells, aggregate) == 2
+    assert said_by(cells, aggregate) == 2
     cell = cells[profile.cell_key(aggregate)]
     assert max(len(value) for value in cell if isinstance(value, str)) <= 64
 
@@ -227,7 +232,7 @@ def test_no_value_can_break_what_is_kept(take: str, value: Value) -> None:
     cells: dict[str, Cell] = {}
     for at in (BASE, BASE + DAY, BASE + 2 * DAY):
         profile.take_in(cells, aggregate, at, value)
-    said = profile.value_of(cells, aggregate, BASE)
+    said = said_by(cells, aggregate, BASE)
     assert said is None or math.isfinite(said) if not isinstance(said, str) else len(said) <= 1000
     assert len(msgspec.msgpack.encode(cells)) < 1200
 
@@ -238,19 +243,19 @@ def test_a_text_is_no_number() -> None:
         cells: dict[str, Cell] = {}
         profile.take_in(cells, declared(take), 1, 2)
         profile.take_in(cells, declared(take), 2, "many")
-        assert profile.value_of(cells, declared(take)) == said
+        assert said_by(cells, declared(take)) == said
 
 
 def test_since_an_event_is_since_the_one_before_it() -> None:
     """What an event's own rule asks is how long before it the last one was; later, how long it is since."""
     aggregate = declared("since")
     cells: dict[str, Cell] = {}
-    assert profile.value_of(cells, aggregate, BASE) is None
+    assert said_by(cells, aggregate, BASE) is None
     profile.take_in(cells, aggregate, BASE, None)
-    assert profile.value_of(cells, aggregate, BASE) is None
+    assert said_by(cells, aggregate, BASE) is None
     profile.take_in(cells, aggregate, BASE + 40 * DAY, None)
-    assert profile.value_of(cells, aggregate, BASE + 40 * DAY) == 40
-    assert profile.value_of(cells, aggregate, BASE + 41 * DAY) == 1
+    assert said_by(cells, aggregate, BASE + 40 * DAY) == 40
+    assert said_by(cells, aggregate, BASE + 41 * DAY) == 1
 
 
 @pytest.mark.parametrize(
@@ -262,7 +267,7 @@ def test_an_aggregate_declared_otherwise_begins_anew(change: dict[str, Any]) -> 
     cells: dict[str, Cell] = {}
     profile.take_in(cells, declared("sum"), 1, 5)
     other = msgspec.structs.replace(declared("sum"), **change)
-    assert profile.value_of(cells, other) == 0
+    assert said_by(cells, other) == 0
 
 
 @pytest.mark.parametrize(
