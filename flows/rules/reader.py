@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 import msgspec
 
 from flows.documents import Located, Mistakes
-from flows.expressions import Expression
 from flows.fields import Fields, did_you_mean
 from flows.rules.actions import ActionReader, Place, Setting
 from flows.rules.asking import Asking
 from flows.rules.cases import read_cases
+from flows.rules.columns import columns_of
 from flows.rules.conditions import names_of_decision, names_on_columns
 from flows.rules.episodes import read_clear, read_ends, read_severities
+from flows.rules.fingerprint import fingerprint
 from flows.rules.limits import read_limits, read_share
 from flows.rules.look_ups import read_look_ups
 from flows.rules.model import (
@@ -30,7 +30,6 @@ from flows.rules.model import (
     Purpose,
     Rule,
     StreamAggregate,
-    Window,
 )
 from flows.rules.patterns import PatternReader
 from flows.rules.phrases import article
@@ -85,7 +84,7 @@ def read_rule(document: Located, around: Surroundings, mistakes: Mistakes) -> Ru
     if not source or (source == "stream" and stream is None):
         return None
     rule = _RuleReader(fields, name, source, stream, around).rule()
-    return msgspec.structs.replace(rule, fingerprint=_fingerprint(rule))
+    return msgspec.structs.replace(rule, fingerprint=fingerprint(rule))
 
 
 def _source(fields: Fields) -> str:
@@ -257,50 +256,6 @@ class _RuleReader:
         """The columns and the attributes that the rule reads, in the order of their declaration."""
         if self.stream is None:
             return (), ()
-        asked = set(self.asked)
-        for expression in _expressions(rule):
-            asked |= expression.names
-        for pattern in rule.patterns:
-            asked |= _columns(pattern)
+        asked = self.asked | columns_of(rule)
         reads = tuple(field.name for field in self.stream.fields if field.name in asked)
         return reads, tuple(a.name for a in self.stream.attributes if f"device.{a.name}" in asked)
-
-
-def _expressions(rule: Rule) -> list[Expression]:
-    """The conditions on readings."""
-    found = [None if isinstance(pattern, Absence | Window) else pattern.of for pattern in rule.patterns]
-    found += [pattern.of for pattern in rule.patterns if isinstance(pattern, Window)]
-    found += [each for severity in rule.severities for each in (severity.when, severity.clear)]
-    found.append(None if rule.clear is None else rule.clear.of)
-    return [expression for expression in found if expression is not None]
-
-
-def _columns(pattern: Pattern) -> set[str]:
-    """The columns that a pattern names as such."""
-    worsening = getattr(pattern, "worsening", None)
-    names = {getattr(pattern, "field", None), None if worsening is None else worsening.field}
-    return {name for name in names if name is not None}
-
-
-def _fingerprint(rule: Rule) -> str:
-    """24 hexadecimal digits over what a rule looks for, whatever its spelling: what its state is about."""
-    parts = (rule.stream, rule.patterns, rule.severities, rule.clear, rule.ends_silent)
-    parts = (*parts, rule.sequence) if rule.sequence else parts
-    plain = msgspec.json.encode(_meaning(parts), order="sorted")
-    return hashlib.blake2b(plain, digest_size=12).hexdigest()
-
-
-def _meaning(part: object) -> object:
-    """A part as plain data; what is not set is left out, so that a new optional field changes no fingerprint."""
-    match part:
-        case Expression():
-            return part.meaning
-        case msgspec.Struct():
-            fields = {name: getattr(part, name) for name in part.__struct_fields__}
-            return {"kind": type(part).__name__} | {
-                n: _meaning(v) for n, v in fields.items() if v is not None
-            }
-        case tuple():
-            return [_meaning(each) for each in cast("tuple[object, ...]", part)]
-        case _:
-            return part
