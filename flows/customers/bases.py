@@ -17,7 +17,7 @@ from flows.errors import StateUnreadable
 _FORMAT = 1
 # Random tokens do not shrink, the words around them do: the quickest level finds them all.
 _LEVEL = 1
-_LEAST = 4 << 20
+_LEAST = 8 << 20
 
 
 class NewBase(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import pairwise
 from typing import Any
 
@@ -129,7 +130,7 @@ class Killed:
 
     def customers(self) -> Any:
         """All state of the bucket."""
-        return msgspec.msgpack.decode(self.world.bucket.snapshot()[1:])[1]
+        return msgspec.msgpack.decode(zlib.decompress(self.world.bucket.snapshot()[9:]))[0]
 
 
 def _cut(since: list[Decision], keep: dict[str, int]) -> list[Decision]:
