@@ -179,6 +179,44 @@ CATALOGUE: tuple[Metric, ...] = (
         unit="ratio",
         help="Shards on the busiest worker over the even share; 1 is even.",
     ),
+    Metric(
+        name="identity_evidence_total",
+        kind="counter",
+        unit="pieces",
+        help="Pieces of evidence that were new or changed, by kind.",
+        labels=("kind",),
+    ),
+    Metric(
+        name="identity_merged_customers_total",
+        kind="counter",
+        unit="customers",
+        help="Customers that were merged into another.",
+    ),
+    Metric(
+        name="identity_split_customers_total",
+        kind="counter",
+        unit="customers",
+        help="Customers that were split off from another.",
+    ),
+    Metric(
+        name="identity_shared_identifiers_total",
+        kind="counter",
+        unit="identifiers",
+        help="Identifiers that turned out to be shared and stopped linking.",
+    ),
+    Metric(
+        name="identity_outbox_waiting",
+        kind="gauge",
+        unit="entries",
+        help="Identity entries that are committed and not yet on the bus.",
+    ),
+    Metric(
+        name="identity_batch_seconds",
+        kind="histogram",
+        unit="seconds",
+        help="How long one batch of evidence took, from the bus to the commit.",
+        buckets=_SHORT,
+    ),
 )
 _BY_NAME = {metric.name: metric for metric in CATALOGUE}
 
@@ -227,6 +265,12 @@ class Metrics:
         self.state_bytes = self._gauge("state_bytes")
         self.batch_seconds = self._histogram("batch_seconds")
         self.shard_worker_skew = self._gauge("shard_worker_skew")
+        self.identity_evidence = self._counter("identity_evidence_total")
+        self.identity_merged_customers = self._counter("identity_merged_customers_total")
+        self.identity_split_customers = self._counter("identity_split_customers_total")
+        self.identity_shared_identifiers = self._counter("identity_shared_identifiers_total")
+        self.identity_outbox_waiting = self._gauge("identity_outbox_waiting")
+        self.identity_batch_seconds = self._histogram("identity_batch_seconds")
         self._longest: dict[str, Longest] = {}
 
     def stopped(self, flow: str, seconds: float) -> None:

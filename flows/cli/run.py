@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -20,9 +20,11 @@ from flows.hints import did_you_mean
 from flows.settings import Settings
 
 if TYPE_CHECKING:
+    from flows.metrics import Metrics
     from flows.reload import Reload
+    from flows.topics.port import Topics
 
-PARTS = ("devices", "customers", "connector")
+PARTS = ("devices", "customers", "identity", "connector")
 CONNECTORS = ("outbox",)
 _MOST_PROCESSES = 64
 _LOOK_S = 1.0
@@ -30,7 +32,8 @@ _LOOK_S = 1.0
 
 def run(
     part: Annotated[
-        str | None, typer.Argument(metavar="PART", help="devices, customers or connector; else both flows.")
+        str | None,
+        typer.Argument(metavar="PART", help="devices, customers, identity or connector; else all but these."),
     ] = None,
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Which connector: outbox.", show_default=False)
@@ -54,9 +57,10 @@ def run(
     addresses: Annotated[str, typer.Option(hidden=True)] = "",
     config: Config = None,
 ) -> None:
-    """Run flows and connectors until Ctrl-C.
+    """Run flows, identity and connectors until Ctrl-C.
 
-    Without a part the rules of the files are published first, and again whenever they are saved.
+    Without a part the rules of the files are published first, and again whenever they are saved; identity runs where
+    sources or matching rules are declared.
     """
     _check(part, name, everything)
     if part is not None and reload:
@@ -66,17 +70,18 @@ def run(
         _run_here(settings, part or "", process, addresses)
         return
     watched: Reload | None = None
+    matching = part == "identity"
     if part is None:
-        watched = _publish(settings, file)
+        watched, matching = _publish(settings, file)
         if not (settings.topics.bus == "sqlite" if reload is None else reload):
             watched = None
     elif part != "connector":
         _check_provided(settings)
-    _watch_over(_arguments(part, name, everything, processes), file, watched)
+    _watch_over(_arguments(part, name, everything, processes, matching), file, watched)
 
 
-def _publish(settings: Settings, file: Path) -> Reload:
-    """Put the files in force, and return what sees to it that they stay so."""
+def _publish(settings: Settings, file: Path) -> tuple[Reload, bool]:
+    """Put the files in force; returns what sees to it that they stay so, and whether there is anybody to match."""
     from flows.provision import publish_rules
     from flows.reload import Reload
     from flows.rules.load import load_configuration
@@ -85,7 +90,8 @@ def _publish(settings: Settings, file: Path) -> Reload:
     with answering(settings):
         number = publish_rules(settings)
     say(f"Rule set {number} is in force.")
-    return Reload(settings, file, configuration, number, say)
+    matching = bool(configuration.sources.systems or configuration.identity.match)
+    return Reload(settings, file, configuration, number, say), matching
 
 
 def _check(part: str | None, name: str | None, everything: bool) -> None:
@@ -118,7 +124,9 @@ def _check_provided(settings: Settings) -> None:
             sets.close()
 
 
-def _arguments(part: str | None, name: str | None, everything: bool, processes: int) -> dict[str, list[str]]:
+def _arguments(
+    part: str | None, name: str | None, everything: bool, processes: int, matching: bool
+) -> dict[str, list[str]]:
     """The arguments of each child, by its name."""
     found: dict[str, list[str]] = {}
     if part in (None, "devices"):
@@ -128,6 +136,8 @@ def _arguments(part: str | None, name: str | None, everything: bool, processes: 
             found[called] = ["devices", "--process-id", str(i), "--addresses", ";".join(known)]
     if part in (None, "customers"):
         found["customers"] = ["customers", "--process-id", "0"]
+    if matching:
+        found["identity"] = ["identity", "--process-id", "0"]
     wanted = CONNECTORS if everything else (name,) if part == "connector" and name else ()
     for connector in wanted:
         found[connector] = ["connector", connector, "--process-id", "0"]
@@ -146,6 +156,22 @@ def _addresses(processes: int) -> list[str]:
     for each in held:
         each.close()
     return found
+
+
+class Process(Protocol):
+    """What runs until it is told to stop."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        topics: Topics,
+        clock: Callable[[], int],
+        stop: threading.Event,
+        *,
+        metrics: Metrics,
+    ) -> None:
+        """Run; `clock` gives the wall clock in ms."""
+        ...
 
 
 class _Stopped(BaseException):
@@ -187,6 +213,9 @@ def _run_here(settings: Settings, part: str, process: int, addresses: str) -> No
     if part == "connector":
         _run_connector(settings)
         return
+    if part == "identity":
+        _run_identity(settings)
+        return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _run_flow(settings, part, process, addresses.split(";") if addresses else None)
 
@@ -214,6 +243,19 @@ def _run_flow(settings: Settings, flow: str, process: int, addresses: list[str] 
 def _run_connector(settings: Settings) -> None:
     """The outbox, until SIGTERM or SIGINT."""
     from connectors.outbox import run_outbox
+
+    _run_until_stopped(settings, run_outbox)
+
+
+def _run_identity(settings: Settings) -> None:
+    """The identity service, until SIGTERM or SIGINT."""
+    from flows.identity.service import run_identity
+
+    _run_until_stopped(settings, run_identity)
+
+
+def _run_until_stopped(settings: Settings, process: Process) -> None:
+    """A process that is no flow, until SIGTERM or SIGINT."""
     from flows.engine.clock import wall_clock
     from flows.logs import log_as_json
     from flows.metrics import Metrics, serve
@@ -227,7 +269,7 @@ def _run_connector(settings: Settings) -> None:
     serve(settings.metrics, metrics)
     topics = open_topics(settings)
     try:
-        run_outbox(settings, topics, wall_clock, stop, metrics=metrics)
+        process(settings, topics, wall_clock, stop, metrics=metrics)
     finally:
         topics.close()
 

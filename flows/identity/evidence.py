@@ -56,12 +56,16 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Evidence that is taken in at once; `identifiers` are those of events, with their values."""
+    """Evidence that is taken in at once; `identifiers` are those of events, with their values.
+
+    `versions` tell apart versions of the `records` of one time, in their order; without them their content does.
+    """
 
     records: tuple[SourceRecord, ...] = ()
     events: tuple[Named, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct):
@@ -92,9 +96,10 @@ class Said(msgspec.Struct):
         }
 
 
-def version_of(record: SourceRecord, key: bytes) -> str:
-    """A keyed digest of all that a record says (BLAKE2, RFC 7693), personal values too; a deletion has the greatest."""
-    digest = hashlib.blake2b(_canonical.encode(record), key=key[:64], digest_size=12).hexdigest()
+def version_of(record: SourceRecord, key: bytes, row: object = None) -> str:
+    """A keyed digest of the row as it came, or else of the record (BLAKE2, RFC 7693); deletions have the greatest."""
+    content = _canonical.encode(record if row is None else row)
+    digest = hashlib.blake2b(content, key=key[:64], digest_size=12).hexdigest()
     return f"{int(record.deleted)}{digest}"
 
 
@@ -104,7 +109,7 @@ def public(record: SourceRecord) -> SourceRecord:
     return msgspec.structs.replace(record, identifiers=identifiers, personal={})
 
 
-def said_by(record: SourceRecord, key: bytes) -> Said:
+def said_by(record: SourceRecord, version: str) -> Said:
     """A source record as evidence."""
     return Said(
         id=record.handle,
@@ -112,7 +117,7 @@ def said_by(record: SourceRecord, key: bytes) -> Said:
         source=record.source,
         first=record.at,
         last=record.at,
-        version=version_of(record, key),
+        version=version,
         deleted=record.deleted,
         tokens=() if record.deleted else _each_once([record.handle, *(i.token for i in record.identifiers)]),
         composites=() if record.deleted else _each_once(record.composites),

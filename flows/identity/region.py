@@ -52,12 +52,13 @@ class Reading:
     def __init__(self, connection: sa.Connection, matching: Matching, taken: Taken) -> None:
         self._connection, self._matching, self._taken = connection, matching, taken
         self._region = Region()
+        self._asked: set[str] = set()
 
     def read(self) -> Region:
         """The region of what was taken."""
-        region = self._region
+        region, taken = self._region, self._taken
         self._add_changed()
-        coming = self._taken.touched | self._held()
+        coming = taken.touched | self._held()
         while coming:
             self._learn(coming)
             named, judgements = about(self._connection, coming)
@@ -66,6 +67,8 @@ class Reading:
             # By an account a judgement holds, however shared that is: so both are read even if it is not walked.
             judgements |= {token for token in named if self._matching.rank(token) == 0}
             found = self._add(self._holders(walk) | judgements - region.pieces.keys())
+            if taken.anew:
+                found |= self._add_those_of_the_same()
             coming = found - region.tokens.keys()
         region.apart = apart(self._connection, region.tokens.keys())
         return region
@@ -106,7 +109,7 @@ class Reading:
             over = known.pieces > MOST_HOLDERS
             was_over = known.pieces - taken.pieces.get(token, 0) > MOST_HOLDERS
             # Who only came newly cannot make a shared token link again, unless others expire by it.
-            stays = known.shared and (over or token not in taken.lost)
+            stays = known.shared and not taken.anew and (over or token not in taken.lost)
             links = self._matching.rank(token) is not None
             if over:
                 region.over.add(token)
@@ -115,6 +118,13 @@ class Reading:
             if (token in judged or (links and not stays)) and not (over and was_over) and known.pieces:
                 found.add(token)
         return found
+
+    def _add_those_of_the_same(self) -> set[str]:
+        """Under other rules those who were one may be tied by nothing any more: they are looked at together."""
+        whose = {each for each in self._region.whose.values() if each is not None} - self._asked
+        self._asked |= whose
+        rows = rows_where(self._connection, sa.select(evidence.c.id), evidence.c.customer, whose)
+        return self._add({row[0] for row in rows} - self._region.pieces.keys())
 
     def _holders(self, tokens: Iterable[str]) -> set[str]:
         """The pieces that hold tokens and are not known yet."""

@@ -19,6 +19,7 @@ from flows.identity.evidence import (
     said_by,
     said_by_event,
     said_by_judgement,
+    version_of,
 )
 from flows.identity.judged import erased_at, judgements_about
 from flows.identity.matching import Matching
@@ -36,7 +37,8 @@ class Taken(msgspec.Struct):
     `touched` are tokens whose holders, or the age of these, are others now; `lost` those among them that some piece
     holds no more, or has not any more beside another. `pieces` is by token how many more hold it. `changed` are pieces
     that count and say something new, by id; `gone` those that count no more, with whose they were. `dropped` are tokens
-    that pieces held, with whose those were. `erased` are customers to forget.
+    that pieces held, with whose those were. `erased` are customers to forget. `anew` says that other rules are in force
+    than those which what is kept was made with.
     """
 
     touched: set[str] = set()
@@ -47,6 +49,7 @@ class Taken(msgspec.Struct):
     dropped: set[tuple[str, str]] = set()
     records: dict[str, SourceRecord] = {}
     erased: set[str] = set()
+    anew: bool = False
     new: Counter[str] = msgspec.field(default_factory=Counter[str])
 
 
@@ -62,7 +65,7 @@ class Taking:
         judged = self._judge(batch.judgements)
         came = newest(
             (
-                *(said_by(each, self._key) for each in batch.records),
+                *self._records(batch),
                 *(said_by_event(each) for each in batch.events),
                 *judged,
             )
@@ -70,9 +73,16 @@ class Taking:
         known = {row.id: row for row in self._rows(came)}
         erased = erased_at(self._connection, {token for each in came.values() for token in each.tokens})
         said = [each for each in came.values() if self._is_new(each, known.get(each.id), erased)]
+        same = {each.id for each in said if (row := known.get(each.id)) and row.version == each.version}
+        said = [each for each in said if each.id not in same or self._reads_otherwise(each)]
         said += self._erase([each for each in batch.judgements if each.kind == "erase"], {s.id for s in said})
         self._write(said, known)
         return self._taken
+
+    def _records(self, batch: Batch) -> Iterable[Said]:
+        """The source records as evidence."""
+        versions = batch.versions or [version_of(each, self._key) for each in batch.records]
+        return (said_by(each, version) for each, version in zip(batch.records, versions, strict=True))
 
     def _rows(self, ids: Iterable[str]) -> list[EvidenceRow]:
         return rows_where(self._connection, sa.select(evidence), evidence.c.id, ids)
@@ -120,9 +130,19 @@ class Taking:
         if known is None:
             return True
         if said.kind == "record":
-            return (said.last, said.version) > (known.last, known.version)
+            order, last = (said.last, said.version), (known.last, known.version)
+            return order > last or (order == last and not known.deleted)
         now = (said.first, said.last, said.source, said.deleted)
         return now != (known.first, known.last, known.source, known.deleted)
+
+    def _reads_otherwise(self, said: Said) -> bool:
+        """Whether a version of a row that is known already says something else, as it does under other rules."""
+        if said.record is None or said.deleted:
+            return True
+        content = sa.select(record.c.content).where(record.c.handle == said.id)
+        if self._connection.execute(content).scalar() != _public.encode(public(said.record)):
+            return True
+        return self._held([said.id])[said.id] != {*said.tokens, *said.composites}
 
     def _erase(self, erasures: list[Judgement], again: set[str]) -> list[Said]:
         """What is written already and is to count no more."""
