@@ -48,10 +48,14 @@ def closing(at: int, value: Value) -> Cell | None:
     return None if value is None else sets.closed(at, value)
 
 
+def join(aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
+    """What one customer would have kept of all that two cells have seen."""
+    return _TAKINGS[aggregate.take].join(aggregate, a, b)
+
+
 def joined(aggregate: Aggregate, cells: Iterable[Cell]) -> Cell | None:
     """What one customer would have kept of all that the cells have seen; None of no cells."""
     found = list(cells)
-    join = _TAKINGS[aggregate.take].join
     return reduce(lambda a, b: join(aggregate, a, b), found) if found else None
 
 
@@ -151,14 +155,14 @@ def _add(_aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
 def _choose(sign: int, place: int) -> Callable[[Aggregate, Cell, Cell], Cell]:
     """The cell with the greater (or, by `sign`, lesser) time or value; of equal ones the same whatever the order."""
 
-    def join(_aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
+    def chosen(_aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
         def rank(cell: Cell) -> tuple[float, int, str, str]:
             value = cell[1]
             return (sign * _number(cell[place]), -changed_at(cell), str(value), type(value).__name__)
 
         return a if rank(a) >= rank(b) else b
 
-    return join
+    return chosen
 
 
 def _second(_aggregate: Aggregate, cell: Cell, _now: int) -> Value:
