@@ -11,6 +11,7 @@ from flows.cli import main
 from flows.topics.port import Topics
 from tests.buses import Bus, broker_or_skip
 from tests.command import Said, Telltale
+from tests.postgres import new_database, start_postgres
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,27 @@ def topics(bus: Bus) -> Iterator[Topics]:
     opened = bus.open(topic_metadata_propagation_max_ms="500", heartbeat_interval_ms="300")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL."""
+    with start_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty database on a real PostgreSQL."""
+    return new_database(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'identity.db'}"
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

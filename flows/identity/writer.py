@@ -34,6 +34,8 @@ def writing(store: Store) -> Generator[Writer]:
     """Be the one who writes; raises IdentityInUse, IdentityUnreachable."""
     if store.engine.dialect.name == "postgresql":
         with store.meant(), store.engine.connect() as connection:
+            # The lock lives as long as the connection, which is closed at the end and not kept for others.
+            connection.detach()
             with connection.begin():
                 mine = connection.execute(sa.select(sa.func.pg_try_advisory_lock(_WRITER_LOCK))).scalar()
             if not mine:

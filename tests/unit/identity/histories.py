@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import strategies as st
 
 from flows.identity.evidence import Batch, Judgement, JudgementKind, Named
@@ -86,3 +88,21 @@ def batch_of(said: list[Said]) -> Batch:
         events=tuple(each for each in said if isinstance(each, Named)),
         judgements=tuple(each for each in said if isinstance(each, Judgement)),
     )
+
+
+def a_history(chance: random.Random) -> list[Said]:
+    """A history from a seed, where no search for the smallest is wanted."""
+    said: list[Said] = []
+    for _ in range(chance.randint(6, 20)):
+        tokens = chance.sample([*_IDENTIFIERS, *_HANDLES], chance.randint(0, 3))
+        together = chance.sample(_TOGETHER, chance.randint(0, 1))
+        things = chance.sample(["device:a", "device:b"], chance.randint(0, 1))
+        at, deleted = chance.randint(0, 30), chance.random() < 0.2
+        said.append(_record(chance.choice(_HANDLES), at, tokens, together, deleted, things))
+    for _ in range(chance.randint(0, 8)):
+        tokens = chance.sample([*_IDENTIFIERS, *_HANDLES], chance.randint(2, 3))
+        said.append(Named(tuple(sorted(tokens)), chance.randint(0, 30), "page.seen"))
+    for number in range(chance.randint(0, 3)):
+        a, b = chance.sample(_HANDLES, 2)
+        said.append(Judgement(f"judgement-{number}", chance.choice(_KINDS), a, b, chance.randint(0, 30)))
+    return said
