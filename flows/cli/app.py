@@ -69,10 +69,11 @@ app.command(short_help="Run the rules over archives, in event time.", epilog=bac
     backtest.backtest
 )
 app.command(
+    short_help="Let a simulated fleet drive, and people live beside it.",
     epilog=example(
         "telltale simulate --vehicles 200 --duration 30m",
         "telltale simulate --folder fleet --compress zst --seed 7",
-    )
+    ),
 )(simulate.simulate)
 app.command(short_help="Tell why something was done, or was not.", epilog=why.EXAMPLE)(why.why)
 app.add_typer(profile.app, name="profile")

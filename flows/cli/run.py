@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from flows.reload import Reload
     from flows.topics.port import Topics
 
-PARTS = ("devices", "customers", "identity", "connector")
+PARTS = ("devices", "customers", "identity", "look-ups", "connector")
 CONNECTORS = ("outbox",)
 _MOST_PROCESSES = 64
 _LOOK_S = 1.0
@@ -33,7 +35,9 @@ _LOOK_S = 1.0
 def run(
     part: Annotated[
         str | None,
-        typer.Argument(metavar="PART", help="devices, customers, identity or connector; else all but these."),
+        typer.Argument(
+            metavar="PART", help="devices, customers, identity, look-ups or connector; else all but the last."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Which connector: outbox.", show_default=False)
@@ -60,7 +64,7 @@ def run(
     """Run flows, identity and connectors until Ctrl-C.
 
     Without a part the rules of the files are published first, and again whenever they are saved; identity runs where
-    sources or matching rules are declared.
+    sources or matching rules are declared, look-ups where systems are that can be asked.
     """
     _check(part, name, everything)
     if part is not None and reload:
@@ -70,18 +74,18 @@ def run(
         _run_here(settings, part or "", process, addresses)
         return
     watched: Reload | None = None
-    matching = part == "identity"
+    beside = (part,) if part in ("identity", "look-ups") else ()
     if part is None:
-        watched, matching = _publish(settings, file)
+        watched, beside = _publish(settings, file)
         if not (settings.topics.bus == "sqlite" if reload is None else reload):
             watched = None
     elif part != "connector":
         _check_provided(settings)
-    _watch_over(_arguments(part, name, everything, processes, matching), file, watched)
+    _watch_over(_arguments(part, name, everything, processes, beside), file, watched)
 
 
-def _publish(settings: Settings, file: Path) -> tuple[Reload, bool]:
-    """Put the files in force; returns what sees to it that they stay so, and whether there is anybody to match."""
+def _publish(settings: Settings, file: Path) -> tuple[Reload, tuple[str, ...]]:
+    """Put the files in force; returns what sees to it that they stay so, and which parts they need beside the flows."""
     from flows.provision import publish_rules
     from flows.reload import Reload
     from flows.rules.load import load_configuration
@@ -90,8 +94,12 @@ def _publish(settings: Settings, file: Path) -> tuple[Reload, bool]:
     with answering(settings):
         number = publish_rules(settings)
     say(f"Rule set {number} is in force.")
-    matching = bool(configuration.sources.systems or configuration.identity.match)
-    return Reload(settings, file, configuration, number, say), matching
+    needed = {
+        "identity": configuration.sources.systems or configuration.identity.match,
+        "look-ups": configuration.look_ups,
+    }
+    beside = tuple(name for name, declared in needed.items() if declared)
+    return Reload(settings, file, configuration, number, say), beside
 
 
 def _check(part: str | None, name: str | None, everything: bool) -> None:
@@ -125,7 +133,7 @@ def _check_provided(settings: Settings) -> None:
 
 
 def _arguments(
-    part: str | None, name: str | None, everything: bool, processes: int, matching: bool
+    part: str | None, name: str | None, everything: bool, processes: int, beside: tuple[str, ...]
 ) -> dict[str, list[str]]:
     """The arguments of each child, by its name."""
     found: dict[str, list[str]] = {}
@@ -136,8 +144,8 @@ def _arguments(
             found[called] = ["devices", "--process-id", str(i), "--addresses", ";".join(known)]
     if part in (None, "customers"):
         found["customers"] = ["customers", "--process-id", "0"]
-    if matching:
-        found["identity"] = ["identity", "--process-id", "0"]
+    for each in beside:
+        found[each] = [each, "--process-id", "0"]
     wanted = CONNECTORS if everything else (name,) if part == "connector" and name else ()
     for connector in wanted:
         found[connector] = ["connector", connector, "--process-id", "0"]
@@ -216,6 +224,9 @@ def _run_here(settings: Settings, part: str, process: int, addresses: str) -> No
     if part == "identity":
         _run_identity(settings)
         return
+    if part == "look-ups":
+        _run_look_ups(settings)
+        return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _run_flow(settings, part, process, addresses.split(";") if addresses else None)
 
@@ -252,6 +263,13 @@ def _run_identity(settings: Settings) -> None:
     from flows.identity.service import run_identity
 
     _run_until_stopped(settings, run_identity)
+
+
+def _run_look_ups(settings: Settings) -> None:
+    """The process that asks other systems, until SIGTERM or SIGINT."""
+    from flows.look_ups.service import run_look_ups
+
+    _run_until_stopped(settings, partial(run_look_ups, environment=os.environ))
 
 
 def _run_until_stopped(settings: Settings, process: Process) -> None:

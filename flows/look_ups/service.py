@@ -47,6 +47,23 @@ def declared_systems(settings: Settings) -> dict[str, AskedSystem]:
     return found
 
 
+def run_look_ups(
+    settings: Settings,
+    topics: Topics,
+    clock: Callable[[], int],
+    stop: threading.Event,
+    *,
+    metrics: Metrics,
+    environment: Mapping[str, str],
+) -> None:
+    """Answer questions until `stop` is set; `clock` gives the wall clock in ms.
+
+    Raises LookUpsMissing, RulesWrong, SettingsWrong for a variable that the environment lacks, TopicMissing.
+    """
+    names, at_once = TopicNames(settings.topics.prefix), settings.look_up.at_once
+    Answering(topics, names, declared_systems(settings), environment, clock, at_once, metrics).run(stop)
+
+
 class Answering:
     """One process of `telltale run look-ups`; `clock` gives the wall clock in ms."""
 
