@@ -25,9 +25,9 @@ Known = tuple[Value, Origin | None]
 
 
 def value_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Value:
-    """What `profile.<name>` says at event time `now` (ms); None is unknown."""
+    """What `profile.<name>` says at event time `now` (ms); None is unknown. To be in no stage is known, and empty."""
     if name == "stage":
-        return stages.stage_at(customer, now)
+        return stages.stage_at(customer, now) or ""
     if name == "place":
         latitude, longitude = (value_of(each, customer, rule_set, now) for each in ("latitude", "longitude"))
         return place_of(latitude, longitude, rule_set.places)

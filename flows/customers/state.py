@@ -326,11 +326,12 @@ def has_open(
 ) -> bool:
     """Whether something of a kind (and about something) is open; the asking `episode`'s own never counts.
 
+    What is open without saying what it is about counts whatever is asked.
     `dry_run` names the asking rule when it is one: then what it pretended to open counts too.
     """
     return any(
         item.kind == kind
-        and (about is None or item.about == about)
+        and (about is None or item.about in ("", about))
         and (episode is None or item.episode != episode)
         and (not item.dry_run or item.rule == dry_run)
         for _, item in customer.items()

@@ -13,7 +13,7 @@ from flows.customers import known, profile
 from flows.customers.cells import Cell
 from flows.customers.positions import place_of
 from flows.customers.rule_index import RuleIndex
-from flows.customers.state import Customer, Item, Part
+from flows.customers.state import Customer, Item, Part, has_open
 from flows.expression_values import distance_km
 from flows.rules.model import Aggregate, NamedPlace, RuleSet, StreamAggregate, StreamPosition
 from flows.schema import Event, Origin, Profile
@@ -132,6 +132,19 @@ def test_a_value_with_more_behind_it_than_is_kept_says_so() -> None:
     assert (told(found).values["cases"], told(found).full) == (2, ("cases",))
 
 
+def test_what_is_open_about_nothing_in_particular_counts_whatever_is_asked() -> None:
+    """An appointment that does not say what it is about is open for any question, one about the brakes is not."""
+    for about, engine, brakes in (("", True, True), ("brakes", False, True), ("engine", True, False)):
+        item = Item("appointment", about, rule="r", episode=None)
+        found = Customer(at=T0, parts={"crm:1|c|0": Part(items={"a": item})})
+        asked = [
+            has_open(found, "appointment", each, episode=None, dry_run=None)
+            for each in ("engine", "brakes", None)
+        ]
+        assert asked == [engine, brakes, True]
+        assert not has_open(found, "case", None, episode=None, dry_run=None)
+
+
 def test_what_is_open_what_rests_and_the_stage_are_told() -> None:
     """What a dry run pretends is not."""
     items = {
@@ -156,7 +169,7 @@ def test_what_is_open_what_rests_and_the_stage_are_told() -> None:
     said = told(found)
     assert (said.open, said.stage, said.quiet) == ({"case:engine": 2}, "mourning", {"marketing": T0 + DAY})
     assert known.value_of("stage", found, RULES, T0) == "mourning"
-    assert known.value_of("stage", found, RULES, T0 + DAY) is None
+    assert known.value_of("stage", found, RULES, T0 + DAY) == ""
     consents = known.consents_of("c", found, RULES, T0)
     assert (consents.quiet, consents.items, consents.number) == ({"marketing": T0 + DAY}, ("sku-1",), 12)
     assert (consents.consents, consents.preferences) == (PERSON.consents, {"channel": "sms"})
