@@ -162,8 +162,8 @@ class Customer(msgspec.Struct, omit_defaults=True):
     were folded and which are still to be read again. `moved` is by label (empty: everything), `taken` the numbers of
     handoffs by `source|` or `source|label|number`, and those by which a label came by `|label`; `expected` are those
     still to come, `stash` the triggers that wait for them, `owed` the handoffs still to be made. `unbound` is what was
-    published and is yet to be folded in. `consents` is the hash of what was last published of them. `name` is who it is,
-    as whoever keeps it calls it.
+    published and is yet to be folded in. `consents` is the hash of what was last published of them. `name` is who it
+    is, as whoever keeps it calls it.
     """
 
     name: str = ""
