@@ -26,6 +26,9 @@ _SIZES = (
     "naive-readings",
     "rules-readings",
     "memory-devices",
+    "customers",
+    "customer-events",
+    "buckets",
 )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from load_tests import backtest, latency, legs, memory, restart, rules
+from load_tests import backtest, customers, latency, legs, memory, restart, rules
 from load_tests.bus import Bus, open_bus
 from load_tests.case import Case
 from load_tests.failures import LoadTestFailed, NoSuchLeg
@@ -20,7 +20,7 @@ from load_tests.report import Report
 
 _GARBAGE_SHARE = 0.01
 INTERLEAVED = ("ceiling", "ours", "backtest", "naive", "ours_garbage")
-ONCE = ("rules", "memory", "restart", "latency")
+ONCE = ("rules", "memory", "restart", "latency", "customers")
 _NOT_ON_SQLITE = ("naive",)
 
 
@@ -96,6 +96,7 @@ class Bench:
             "memory": lambda: memory.measure(ground, case.memory_devices),
             "restart": lambda: restart.measure(ground, case),
             "latency": lambda: latency.measure(ground, case),
+            "customers": lambda: customers.measure(ground, case),
         }
 
     def _round(self, number: int, names: Sequence[str], runners: dict[str, Callable[[], Measured]]) -> Round:

@@ -25,7 +25,11 @@ class Live(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The sizes of one benchmark; readings of all devices together, `processes` of the flow and of the ceiling."""
+    """The sizes of one benchmark; readings of all devices together, `processes` of the flow and of the ceiling.
+
+    Of the `customers` a share is `active`, with so many events; they are kept in so many `buckets` and put on
+    disk every `epoch_s`.
+    """
 
     seed: int
     readings: int
@@ -39,6 +43,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rules_readings: int
     memory_devices: int
     restart_devices: tuple[int, ...]
+    customers: int
+    customer_events: int
+    active: float
+    buckets: int
+    epoch_s: int
     live: Live
 
 
@@ -54,8 +63,10 @@ def load_case(name: str, changes: Mapping[str, Any]) -> Case:
         case = msgspec.convert(plain, Case)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise CaseWrong(str(file), str(error)) from error
-    if min(case.readings, case.devices, case.partitions, case.processes, case.rounds) < 1:
-        raise CaseWrong(str(file), "readings, devices, partitions, processes and rounds are at least 1")
+    if min(case.readings, case.devices, case.partitions, case.processes, case.rounds, case.customers) < 1:
+        raise CaseWrong(
+            str(file), "readings, devices, partitions, processes, rounds and customers are at least 1"
+        )
     most = min(case.devices // 4, case.readings // 100)
     return msgspec.structs.replace(
         case,

@@ -64,15 +64,7 @@ class Ground(msgspec.Struct, frozen=True):
 
 def write(bus: Bus, topic: str, messages: Messages) -> None:
     """Write messages as devices do, by key, and wait until the bus has them."""
-    topics = bus.open()
-    writer = topics.writer()
-    try:
-        for key, value in zip(messages.keys, messages.values, strict=True):
-            writer.write(topic, value, key=key)
-        writer.flush()
-    finally:
-        writer.close()
-        topics.close()
+    bus.write(topic, zip(messages.keys, messages.values, strict=True))
 
 
 def prepare(ground: Ground, topic: str, load: Load) -> Release:

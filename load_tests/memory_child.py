@@ -1,27 +1,24 @@
 """A fleet in the shards of one process, and nothing else: what a device takes in memory and in a snapshot.
 
-The one load test that builds the product's own objects, because the memory of a running flow cannot be told from the
-memory of everything around it. It prints one JSON line.
+It builds the product's own objects, because the memory of a running flow cannot be told from the memory of everything
+around it. It prints one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import psutil
 
 from flows.devices.shard import Shard, ShardPlace
 from flows.ids import partition_of
 from flows.rules.load import load_configuration
-from flows.rules.model import RuleSet
 from flows.settings import load_settings
 from flows.topics.port import RawBatch
+from load_tests.children import OneSet, resident
 from load_tests.load import BEGAN
 
 _BATCH = 4096
@@ -38,17 +35,6 @@ class Memory(msgspec.Struct, frozen=True):
     arrays: int
     snapshot: int
     raised: int
-
-
-class OneSet:
-    """A rule set that never changes."""
-
-    def __init__(self, rule_set: RuleSet) -> None:
-        self.current = rule_set
-
-    def get(self, number: int) -> RuleSet:  # noqa: ARG002 - there is one only
-        """The set."""
-        return self.current
 
 
 def fleet(devices: int, partitions: int) -> list[list[int]]:
@@ -90,14 +76,6 @@ def _reading(number: int, minute: int, trouble: int) -> bytes:
     )
 
 
-def _resident() -> int:
-    """What this process holds, after giving back what it can."""
-    gc.collect()
-    if hasattr(ctypes.CDLL(None), "malloc_trim"):
-        ctypes.CDLL(None).malloc_trim(0)
-    return psutil.Process().memory_info().rss
-
-
 def _fill(shards: list[Shard], numbers: list[list[int]], trouble: int) -> int:
     """Let all shards take their devices' readings; returns how many episodes were raised."""
     raised = 0
@@ -123,13 +101,13 @@ def measure(config: Path, devices: int, partitions: int, trouble: int) -> Memory
     _fill(small, fleet(partitions * 200, partitions), trouble)
     del small
     numbers = fleet(devices, partitions)
-    before = _resident()
+    before = resident()
     full = shards()
     raised = _fill(full, numbers, trouble)
-    resident = _resident() - before
+    grown = resident() - before
     return Memory(
         devices=devices,
-        resident=resident,
+        resident=grown,
         arrays=sum(shard.nbytes() for shard in full),
         snapshot=sum(len(shard.snapshot()) for shard in full),
         raised=raised,

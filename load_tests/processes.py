@@ -51,6 +51,16 @@ class Processes:
             if process.poll():
                 raise ProcessEnded(name, process.returncode, self.log(name))
 
+    def pin(self) -> None:
+        """Let all of them together use no more than the machine's last core."""
+        for process in self._running.values():
+            if psutil.LINUX:
+                psutil.Process(process.pid).cpu_affinity([max(os.sched_getaffinity(0))])
+
+    def resident(self) -> int:
+        """The memory (bytes) that all of them hold now."""
+        return sum(psutil.Process(process.pid).memory_info().rss for process in self._running.values())
+
     def cpu_s(self) -> float:
         """User and system time of all of them so far, threads included."""
         total = 0.0

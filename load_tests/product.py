@@ -13,21 +13,24 @@ from load_tests.bus import Bus
 from load_tests.case import CASES
 from load_tests.processes import Processes, free_addresses, run_once
 
-_OWN_PARTITIONS = 4
+OWN_PARTITIONS = 4
 _PUBLISH_S = 120.0
 
 
 class Product:
-    """One installation with topics and a folder of its own, below `work`; recovery stores are in the folder."""
+    """One installation with topics and a folder of its own, below `work`; recovery stores are in the folder.
 
-    def __init__(self, bus: Bus, work: Path, case: str, name: str) -> None:
+    `more` is added to the settings, which begin with those of the bus.
+    """
+
+    def __init__(self, bus: Bus, work: Path, case: str, name: str, more: str = "") -> None:
         self.bus = bus
         self.prefix = f"bench-{uuid.uuid4().hex[:8]}-{name}-"
         self.topics = TopicNames(self.prefix)
         self.folder = work / self.prefix
         shutil.copytree(CASES / case, self.folder)
         self._config = self.folder / "telltale.toml"
-        self._config.write_text(bus.settings(self.prefix, _OWN_PARTITIONS))
+        self._config.write_text(f"{more}\n{bus.settings(self.prefix, OWN_PARTITIONS)}")
 
     @property
     def telemetry(self) -> str:
@@ -49,9 +52,14 @@ class Product:
         publish = [sys.executable, "-m", "flows.cli", "rules", "publish"]
         run_once(publish, self.environment, self.folder / "logs", _PUBLISH_S)
 
-    def start(self, flow: str, count: int, running: Processes) -> None:
-        """Start a flow (`devices`, `customers`) in so many processes, recovery on, an epoch a second."""
-        start_bytewax(f"flows.pipeline:{flow}", flow, count, self.folder, self.environment, running)
+    def start(self, flow: str, count: int, running: Processes, epoch_s: int = 1) -> None:
+        """Start a flow (`devices`, `customers`) in so many processes, recovery on."""
+        dataflow = f"flows.pipeline:{flow}"
+        start_bytewax(dataflow, flow, count, self.folder, self.environment, running, epoch_s)
+
+    def recovery(self, flow: str) -> Path:
+        """The folder of a flow's recovery store."""
+        return recovery_in(self.folder, flow)
 
     def remove(self) -> None:
         """Its topics and its folder are no longer needed."""
@@ -59,16 +67,28 @@ class Product:
         shutil.rmtree(self.folder)
 
 
+def recovery_in(folder: Path, name: str) -> Path:
+    """Where the recovery store of a dataflow is."""
+    return folder / f"recovery-{name}"
+
+
 def start_bytewax(
-    dataflow: str, name: str, count: int, folder: Path, environment: dict[str, str], running: Processes
+    dataflow: str,
+    name: str,
+    count: int,
+    folder: Path,
+    environment: dict[str, str],
+    running: Processes,
+    epoch_s: int = 1,
 ) -> None:
-    """Start any dataflow in so many processes with `python -m bytewax.run`, recovery on, an epoch a second."""
-    store = folder / f"recovery-{name}"
+    """Start any dataflow in so many processes with `python -m bytewax.run`, recovery on."""
+    store = recovery_in(folder, name)
     if not store.exists():
         store.mkdir(parents=True)
         make = [sys.executable, "-m", "bytewax.recovery", str(store), "4"]
         run_once(make, {}, folder / "logs", _PUBLISH_S)
-    command = [sys.executable, "-m", "bytewax.run", dataflow, "-r", str(store), "-s", "1", "-b", "0"]
+    command = [sys.executable, "-m", "bytewax.run", dataflow, "-r", str(store)]
+    command += ["-s", str(epoch_s), "-b", "0"]
     addresses = free_addresses(count)
     for i in range(count):
         among = ["-i", str(i), "-a", addresses] if count > 1 else []
