@@ -135,7 +135,7 @@ class _Deciding:
             self._checks += each.checks
         reason = reason or held_back
         if entries and not plans and reason is None:
-            reason = _TOO_LATE if late else "no alternative holds"
+            reason = _TOO_LATE if late else _empty(chosen)
         refused = (entries and held_back is not None) or (task is not None and task.refused is not None)
         verdict: Verdict = "refused" if refused and not late else _verdict(plans, late=late)
         if reason is None and verdict not in ("acted", "dry_run"):
@@ -378,6 +378,11 @@ class _Deciding:
             sensitive=ground.sensitive,
             change=change,
         )
+
+
+def _empty(chosen: Chosen) -> str:
+    """Why a list with entries comes to no action."""
+    return f"{' + '.join(chosen.names)} asks for nothing" if chosen.names else "no alternative holds"
 
 
 def _verdict(plans: Sequence[Plan], *, late: bool) -> Verdict:

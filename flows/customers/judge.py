@@ -270,7 +270,8 @@ class Judge:
             case "bid":
                 return self._decide_bids(customer, waiting)
             case "quiet":
-                reason = releases.AT_MOST if waiting.due is None else releases.SATISFIED
+                satisfied = waiting.due is not None and waiting.due <= waiting.until
+                reason = releases.SATISFIED if satisfied else releases.AT_MOST
                 return self._release(customer, part, waiting, at, reason)
             case "stage":
                 return self._drop(customer, part, waiting, at, f"the stage {waiting.stage} is over")

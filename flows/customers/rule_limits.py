@@ -2,7 +2,8 @@
 
 It stands behind the buckets, which have already noted what they decided: a held action counts as open and a held
 raise as acted, so a bucket that folds its decision back comes to the same state. What an episode that is held would
-do at its end is held too; its escalations are not, since they act even when the raise was held back.
+do at its end is held too; its escalations are not, since they act even when the raise was held back. What follows a
+held action is held with it, and is never counted: only what begins something is.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class RuleLimitsState(msgspec.Struct):
-    """`counted` by the limit's stretch in ms, `held` episodes with their latest event time."""
+    """`counted` by the limit's stretch in ms, `held` episodes, and what waits after something held, with event times.
+
+    An episode is forgotten a week after its last, what waits a week after it is given up at the latest.
+    """
 
     counted: dict[str, Times] = {}
     held: dict[str, int] = {}
@@ -62,24 +66,28 @@ class RuleLimits:
         refused = self._count(decision)
         if refused is None:
             return decided
-        self._hold_episode(decision)
+        self._hold(decision)
         return Decided(_held(decision, refused))
 
     def _fold(self, decision: Decision) -> None:
         """Note what a published decision did."""
-        if decision.verdict == "held":
-            self._hold_episode(decision)
+        if decision.verdict == "held" and decision.reason == _REASON:
+            self._hold(decision)
         elif decision.verdict == "acted" and _is_raise(decision):
             for every, _ in self._limits(decision.rule):
                 limits.count(self._times(every).times, decision.at, every)
 
     def _follow_up(self, decided: Decided) -> Decided:
-        """An end of an episode whose raise is held is held with it."""
+        """An end of an episode whose raise is held is held with it, and so is what follows something held."""
         decision = decided.decision
-        if decision.episode not in self._state.held or decision.transition == "escalated":
+        if decision.follows is None:
+            held, what = decision.episode in self._state.held, "the raise of this episode"
+        else:
+            held, what = decision.trigger in self._state.held, "what it follows"
+        if not held or decision.transition == "escalated":
             return decided
-        self._hold_episode(decision)
-        check = Check(kind="limit", text="the raise of this episode is held", result=False)
+        self._hold(decision)
+        check = Check(kind="limit", text=f"{what} is held", result=False)
         return Decided(_held(decision, check))
 
     def _count(self, decision: Decision) -> Check | None:
@@ -108,14 +116,18 @@ class RuleLimits:
     def _times(self, every: int) -> Times:
         return self._state.counted.setdefault(str(every), Times(every, []))
 
-    def _hold_episode(self, decision: Decision) -> None:
+    def _hold(self, decision: Decision) -> None:
+        held = self._state.held
         if decision.episode is not None:
-            self._state.held[decision.episode] = max(self._state.held.get(decision.episode, 0), decision.at)
+            held[decision.episode] = max(held.get(decision.episode, 0), decision.at)
+        for waiting in decision.change.waiting:
+            if waiting.kind != "stage":
+                held[waiting.id] = waiting.until
 
 
 def _is_raise(decision: Decision) -> bool:
-    """Whether limits count it: a raise, or a decision on an event."""
-    return decision.transition in (None, "raised")
+    """Whether limits count it: a raise, or a decision on an event or a sequence, and not what follows."""
+    return decision.transition in (None, "raised") and decision.follows is None
 
 
 def _held(decision: Decision, check: Check) -> Decision:

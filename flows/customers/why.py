@@ -1,4 +1,8 @@
-"""Why something was done or not, told from what is on the topics: decisions with their checks, and outcomes."""
+"""Why something was done or not, told from what is on the topics: decisions with their checks, and outcomes.
+
+Of a sensitive decision the explanation and all values that its checks saw are masked. Which rule decided, what was
+asked and what came of it is told of every decision.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from flows.customers.masking import MASK, masked
 from flows.schema import Check, Decision, Outcome, PlannedAction, Value, Verdict
 
 
@@ -51,7 +56,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def why_id(wanted: str, decisions: Iterable[Decision], outcomes: Iterable[Outcome]) -> list[Why]:
-    """The decisions that an id names: its own, its trigger's, its episode's, or that of one of its actions."""
+    """The decisions that an id names: its own, its trigger's, its episode's, that of an action and what followed it."""
     found = {d.id: d for d in decisions if _is_named(d, wanted)}
     return _told(found.values(), outcomes)
 
@@ -65,7 +70,7 @@ def why_customer(
 
 
 def _is_named(decision: Decision, wanted: str) -> bool:
-    mine = (decision.id, decision.trigger, decision.episode)
+    mine = (decision.id, decision.trigger, decision.episode, decision.follows)
     return wanted in mine or any(p.action.id == wanted for p in decision.actions)
 
 
@@ -87,8 +92,8 @@ def _tell(decision: Decision, outcomes: Mapping[str, Outcome]) -> Why:
         decided_at=decision.decided_at,
         verdict=decision.verdict,
         said=_sentence(decision),
-        explanation=decision.explanation,
-        checks=tuple(_check(check) for check in decision.checks),
+        explanation=MASK if decision.sensitive and decision.explanation else decision.explanation,
+        checks=tuple(_check(check, mask=decision.sensitive) for check in decision.checks),
         actions=tuple(_action(planned, outcomes.get(planned.action.id)) for planned in decision.actions),
     )
 
@@ -99,7 +104,8 @@ def _sentence(decision: Decision) -> str:
     because = "" if decision.reason is None else f": {decision.reason}"
     match decision.verdict:
         case "acted":
-            return f"acted: {', '.join(done)}"
+            chosen = "" if decision.choice is None else f" (chose {decision.choice})"
+            return f"acted: {', '.join(done)}{chosen}{because}"
         case "dry_run":
             would = [p.action.name for p in decision.actions if p.status == "dry_run"]
             return f"dry run, would have done: {', '.join(would)}"
@@ -113,11 +119,10 @@ def _sentence(decision: Decision) -> str:
             return f"nothing to do{because}"
 
 
-def _check(check: Check) -> CheckTold:
+def _check(check: Check, *, mask: bool) -> CheckTold:
     answer = {True: "yes", False: "no", None: "unknown"}[check.result]
-    return CheckTold(
-        kind=check.kind, text=check.text, answer=answer, values=check.values, action=check.action
-    )
+    values = masked(check.values) if mask else check.values
+    return CheckTold(kind=check.kind, text=check.text, answer=answer, values=values, action=check.action)
 
 
 def _action(planned: PlannedAction, outcome: Outcome | None) -> ActionTold:
