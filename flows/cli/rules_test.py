@@ -97,7 +97,10 @@ def _both_sides(result: Result, place: CaseLines) -> list[str]:
     found: list[str] = []
     for each in result.missing:
         found += [f"expected  {told(each)}", f"          at {file}:{place.of(each.place)}"]
-    found += [f"got       {told(each, result.missing)}" for each in result.unexpected]
+    for each in result.unexpected:
+        found.append(
+            f"got       {told(each, result.missing)}" + (f"  # {each.because}" if each.because else "")
+        )
     if result.missing and not result.unexpected:
         found.append("got       nothing" if len(result.missing) == 1 else "got       nothing of it")
     if result.unexpected and not result.missing:

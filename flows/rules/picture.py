@@ -46,6 +46,8 @@ def picture(result: Result, stream: Stream | None, *, unicode: bool = True) -> l
     marks = UNICODE if unicode else ASCII
     case = result.case
     end = case.end + (_usual(case) if case.readings and case.readings[-1].offset == case.end else 0)
+    # What comes by time alone may come long after all that was sent.
+    end = max([end, *(each.at for each in (*result.missing, *result.unexpected))])
     lines: list[str] = []
     for field in _fields(result.rule, case, stream):
         points = _points(case, field)
@@ -55,7 +57,7 @@ def picture(result: Result, stream: Stream | None, *, unicode: bool = True) -> l
             else _lanes(field, points, end, marks)
         )
     lines += _moments("events", [(event.offset, event.type) for event in case.events], end, marks)
-    told = [(outcome.offset, f"{outcome.action} {outcome.status}") for outcome in case.outcomes]
+    told = [(each.offset, f"{each.action} {each.result or each.status}") for each in case.outcomes]
     lines += _moments("outcomes", told, end, marks)
     if not lines:
         return []
@@ -147,7 +149,7 @@ def _moments(name: str, moments: Iterable[tuple[int, str]], end: int, marks: Mar
     """Rows with a mark at each moment and its word beside it; a word that has no room goes to the next row."""
     rows: list[list[str]] = []
     for at, word in sorted(moments):
-        place = min(WIDTH - 1, _column(min(at, end), end))
+        place = min(WIDTH - 1, _column(at, end))
         right = f"{marks.mark} {word}"
         left = f"{word} {marks.mark}"
         begin, text = (place, right) if place + len(right) <= WIDTH else (max(0, place - len(left) + 1), left)

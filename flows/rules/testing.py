@@ -27,7 +27,8 @@ class Done(msgspec.Struct, frozen=True):
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
     """A transition (None for an event, or for what comes later) and what was done, `at` ms after the start.
 
-    `refused` is why nothing was done, `released` the name of the suppression that ended.
+    `refused` is why nothing was done, `released` the name of the suppression that ended. `because` says of nothing done
+    in more words why, for people.
     """
 
     at: int
@@ -36,6 +37,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     do: tuple[Done, ...] = ()
     refused: str | None = None
     released: str | None = None
+    because: str = ""
 
 
 class Played(msgspec.Struct, frozen=True):

@@ -172,6 +172,33 @@ def test_events_and_outcomes_stand_above_the_axis():
     assert "▲ guard" in "".join(lines)
 
 
+def test_what_comes_by_time_alone_has_its_place_after_all_that_was_sent():
+    """The axis goes on to the last that was expected or came; an outcome is told by its result."""
+    plain = {
+        "name": "n",
+        "events": [{"at": "0s", "type": "order.placed"}],
+        "outcomes": [{"at": "1d", "action": "open_case", "result": "resolved"}],
+        "expect": [],
+    }
+    lines = picture(
+        Result(
+            rule=Rule(name="e", event="order.placed"),
+            case=read_case(plain, None),
+            missing=(Expectation(at=5 * 86_400_000, released="suppress"),),
+            unexpected=(Happened(at=10 * 86_400_000, released="suppress"),),
+        ),
+        None,
+    )
+    begin = next(line for line in lines if "└" in line).index("└") + 1
+    resolved, expected, got = (
+        next(line for line in lines if line.split()[:1] == [word]) for word in ("outcomes", "expected", "got")
+    )
+    assert resolved[begin + round((WIDTH - 1) / 10) :].startswith("▲ open_case resolved")
+    assert expected[begin + round((WIDTH - 1) / 2) :].startswith("▲ released suppress")
+    assert got.endswith("released suppress ▲")
+    assert len(got) == begin + WIDTH
+
+
 def test_nothing_sent_is_nothing_drawn():
     """An empty picture would say nothing."""
     assert picture(Result(rule=HOT, case=Case(name="n", start=0, end=0, given=Given())), STREAM) == []
