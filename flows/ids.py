@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
+from struct import unpack_from
 
 _MASK = 0xFFFFFFFF
 
@@ -92,9 +94,8 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     h = (0x9747B28C ^ length) & _MASK
     whole = length & ~3
-    for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little")
-        k = (k * 0x5BD1E995) & _MASK
+    for word in unpack_from(f"<{length >> 2}I", data):
+        k = (word * 0x5BD1E995) & _MASK
         k ^= k >> 24
         h = ((h * 0x5BD1E995) & _MASK) ^ ((k * 0x5BD1E995) & _MASK)
     if length & 3:
@@ -105,6 +106,7 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@lru_cache(maxsize=1 << 16)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition (from 0) that Kafka's default partitioner gives a key."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
