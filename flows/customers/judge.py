@@ -216,7 +216,7 @@ class Judge:
         out: list[Decision] = []
         for rule in self._rules.with_step(found.event.type):
             begun = sequences.begin(rule, self._decider.tenant, found, heard)
-            if begun is None or customer.pending.pop(begun[0], None) is not None:
+            if begun is None:
                 continue
             sequence, progress = begun
             if sequences.under_way(customer, rule.name) < sequences.MOST:

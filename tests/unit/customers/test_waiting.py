@@ -212,6 +212,57 @@ def test_transitions_wait_for_the_answers_of_those_before_them() -> None:
     assert second.id != first.id
 
 
+def test_a_decision_that_is_folded_asks_nobody_again() -> None:
+    """Read again, its event leads to no question; when the decision was lost, to the same one."""
+    rule = Rule(
+        name="asks",
+        event="order",
+        look_ups=(LookUpEntry(name="stock", source="inventory", key=parse("event.cart"), within=MINUTE),),
+        do={"raised": (act("task", subject="x"),)},
+    )
+    first, again, lost = Desk(rules(rule)), Desk(rules(rule)), Desk(rules(rule))
+    first.event("order", 0, {"cart": 1})
+    (question,) = first.asked
+    again.fold(first.answer("stock", available=1))
+    assert again.event("order", 0, {"cart": 1}) == []
+    assert again.asked == []
+    lost.event("order", 0, {"cart": 1})
+    assert [q.id for q in lost.asked] == [question.id]
+
+
+def test_what_happened_before_its_cause_calls_nothing_off() -> None:
+    """Only what comes after it began does, however late or early it is read; of what is nested, after that began."""
+    inner = then(act("task", name="inner", subject="x"), after=HOUR, unless=("order",))
+    outer = then(act("task", name="outer", subject="x", then=(inner,)), after=HOUR)
+    unless = then(act("task", name="unless", subject="x"), after=HOUR, unless=("order",))
+    rule = Rule(
+        name="r", event="click", do={"raised": (act("notify", purpose="service", then=(outer, unless)),)}
+    )
+    desk = Desk(rules(rule))
+    desk.event("order", -2)
+    desk.event("click", 0)
+    assert desk.event("order", -1) == []
+    assert sorted(sent(desk.tick(60))) == ["outer", "unless"]
+    assert desk.event("order", 30) == []
+    (off,) = desk.event("order", 90)
+    assert off.reason == "called off: order came"
+
+
+def test_a_suppression_whose_end_was_read_before_its_beginning_ends_in_time() -> None:
+    """The Clock is asked for at the time of the release, and not later."""
+    until = Until(events=(match("a"),), rest=10 * MINUTE, at_most=50 * DAY)
+    rule = Rule(
+        name="quiet",
+        event="grumble",
+        do={"raised": (act("suppress", suppress=Suppress(purposes=("marketing",), until=until)),)},
+    )
+    desk = Desk(rules(rule))
+    desk.event("a", 5)
+    desk.event("grumble", 0)
+    assert desk.tick(14) == []
+    assert sent(desk.tick(15)) == ["release"]
+
+
 RULES = rules(
     Rule(
         name="cart",
