@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +31,7 @@ def demo(
     from flows.provision import publish_rules
     from flows.settings import load_settings
 
-    file = make_folder(folder)
+    file = make_folder(folder, secrets.token_urlsafe())
     settings = load_settings(file, _without_settings())
     publish_rules(settings)
     try:

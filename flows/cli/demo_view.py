@@ -15,14 +15,16 @@ from rich.text import Text
 
 from flows.cli.show import harmless
 from flows.demo.fleet import pace_of
-from flows.demo.news import Done, News, Newsroom
-from flows.demo.play import Audience
+from flows.demo.news import Became, Done, News, Newsroom, Rests
+from flows.demo.stage import Audience
 from flows.schema import Alarm
+from flows.simulator.people.plan import PeoplePlan
 from flows.simulator.plan import Plan
 
 _WARMING = "Warming up; the first time, kernels are compiled for half a minute."
 _COLOURS = {"warning": "yellow", "critical": "bold red", "cleared": "green", "lapsed": "green"}
-_FIXED_LINES = 8
+_FIXED_LINES = 9
+_FOR_PEOPLE = 3
 _MOST_KEPT = 200
 _RATE_S = 3.0
 
@@ -38,14 +40,21 @@ def words_of(alarm: Alarm) -> str:
     return alarm.transition if over else f"{alarm.transition}: {alarm.severity}"
 
 
-def subject_of(done: Done) -> str:
+def subject_of(done: Done | Rests) -> str:
     """What an action is, in a few words."""
     action = done.planned.action
-    what = action.parameters.get("subject") or action.parameters.get("template") or action.about or ""
-    to = f"to the {action.to}: " if action.to else ""
-    return (
-        f"{to}{what} ({action.device})" if action.device and action.device not in str(what) else f"{to}{what}"
+    rests = ", ".join(map(str, action.parameters.get("purposes", ())))
+    what = (
+        action.parameters.get("subject") or action.parameters.get("template") or rests or action.about or ""
     )
+    to = f"to the {action.to}: " if action.to and action.device else ""
+    return f"{to}{what}" if done.who in str(what) else f"{to}{what} ({done.who})"
+
+
+def words_of_change(became: Became) -> str:
+    """Two who are one, or one who is two, by their handles."""
+    one, other = (handle.partition(":")[2] for handle in (became.change.one, became.change.other))
+    return f"{one} is {other}" if became.change.kind == "merge" else f"{one} is not {other}"
 
 
 class Listening:
@@ -60,15 +69,21 @@ class Listening:
             print(_WARMING, flush=True)
         self._told = True
 
-    def begins(self, plan: Plan, seconds: float) -> None:
+    def begins(self, plan: Plan, people: PeoplePlan, seconds: float) -> None:
         """What is to be seen."""
-        print(f"{plan.vehicles} vehicles, {pace_of(seconds):.0f} times as fast as life.", flush=True)
+        print(f"{_cast(plan, people)}, {pace_of(seconds):.0f} times as fast as life.", flush=True)
 
     def hears(self, news: News, newsroom: Newsroom) -> None:  # noqa: ARG002 - the totals come at the end
         """A line for each."""
         for alarm in news.alarms:
             line = f"alarm  {alarm.device}  {alarm.rule}  {words_of(alarm)}  {alarm.explanation}"
             print(harmless(line).rstrip(), flush=True)
+        for became in news.people:
+            told = f"{became.change.kind:5}  {words_of_change(became)}  {became.because}"
+            print(harmless(told).rstrip(), flush=True)
+        for rests in news.rests:
+            action = rests.planned.action
+            print(harmless(f"rests  {action.kind}  {subject_of(rests)}  {rests.planned.reason}"), flush=True)
         for done in news.done:
             action = done.planned.action
             print(harmless(f"done   {action.kind}  {done.outcome.status}  {subject_of(done)}"), flush=True)
@@ -84,10 +99,11 @@ class Watching:
         self._console = Console(highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._alarms: deque[Alarm] = deque(maxlen=_MOST_KEPT)
-        self._done: deque[Done] = deque(maxlen=_MOST_KEPT)
+        self._people: deque[Became] = deque(maxlen=_MOST_KEPT)
+        self._done: deque[Done | Rests] = deque(maxlen=_MOST_KEPT)
         self._rates: deque[tuple[float, int]] = deque()
         self._began, self._seconds = time.monotonic(), 1.0
-        self._plan: Plan | None = None
+        self._cast = ""
 
     def warming(self) -> None:
         """One line with the seconds that it takes."""
@@ -95,14 +111,15 @@ class Watching:
         waited = time.monotonic() - self._began
         self._live.update(Text(f"{_WARMING}  {waited:.0f} s", style="dim"), refresh=True)
 
-    def begins(self, plan: Plan, seconds: float) -> None:
+    def begins(self, plan: Plan, people: PeoplePlan, seconds: float) -> None:
         """The clock starts."""
-        self._plan, self._seconds, self._began = plan, seconds, time.monotonic()
+        self._cast, self._seconds, self._began = _cast(plan, people), seconds, time.monotonic()
 
     def hears(self, news: News, newsroom: Newsroom) -> None:
         """Draw it."""
         self._alarms += news.alarms
-        self._done += news.done
+        self._people += news.people
+        self._done += (*news.rests, *news.done)
         self._live.update(self._view(newsroom), refresh=True)
 
     def over(self) -> None:
@@ -110,7 +127,7 @@ class Watching:
         self._live.stop()
 
     def _view(self, newsroom: Newsroom) -> RenderableType:
-        room = max(4, self._console.size.height - _FIXED_LINES)
+        room = max(4, self._console.size.height - _FIXED_LINES - _FOR_PEOPLE)
         for_alarms = (room * 3 + 4) // 5
         for_deeds = room - for_alarms
         return Group(
@@ -118,6 +135,8 @@ class Watching:
             Text(),
             Text("The light comes on", style="bold"),
             self._table([self._alarm(alarm) for alarm in list(self._alarms)[-for_alarms:]], for_alarms),
+            Text("Who is who", style="bold"),
+            self._table([self._change(one) for one in list(self._people)[-_FOR_PEOPLE:]], _FOR_PEOPLE, 1),
             Text("What was done about it", style="bold"),
             self._table([self._deed(done) for done in list(self._done)[-for_deeds:]], for_deeds),
             Text(),
@@ -128,9 +147,8 @@ class Watching:
         passed = time.monotonic() - self._began
         counts = newsroom.counts()
         readings = counts.taken + counts.late + counts.duplicate + counts.future + counts.dead
-        vehicles = 0 if self._plan is None else self._plan.vehicles
         line = (
-            f"Telltale: {vehicles} vehicles, {pace_of(self._seconds):.0f} times as fast as life, "
+            f"Telltale: {self._cast}, {pace_of(self._seconds):.0f} times as fast as life, "
             f"{self._rate(passed, readings):,.0f} readings/s"
         )
         bar = ProgressBar(total=self._seconds, completed=min(passed, self._seconds), width=None)
@@ -147,16 +165,16 @@ class Watching:
     def _totals(self, newsroom: Newsroom) -> Text:
         counts = newsroom.counts()
         line = (
-            f"{counts.taken:,} readings taken, {len(newsroom.alarms)} alarms, {len(newsroom.decisions)} decisions, "
-            f"{len(newsroom.outcomes)} actions done, {newsroom.letters.total()} dead letters"
+            f"{counts.taken:,} readings, {len(newsroom.alarms)} alarms, {len(newsroom.decisions)} decisions, "
+            f"{len(newsroom.outcomes)} actions, {newsroom.letters.total()} dead letters"
         )
         return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
     @staticmethod
-    def _table(rows: list[tuple[Text, ...]], lines: int) -> Table:
-        """Rows without a header, filled up to so many lines, the last column cut to what fits."""
+    def _table(rows: list[tuple[Text, ...]], lines: int, columns: int = 3) -> Table:
+        """Rows without a header, filled up to so many lines, the last of the columns cut to what fits."""
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        for _ in range(3):
+        for _ in range(columns):
             table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for row in rows:
@@ -177,12 +195,25 @@ class Watching:
         )
 
     @staticmethod
-    def _deed(done: Done) -> tuple[Text, ...]:
-        action, status = done.planned.action, done.outcome.status
-        style = "green" if status == "accepted" else "yellow"
-        return (
-            Text(harmless(action.device or action.customer)),
-            Text(harmless(action.kind)),
-            Text(status, style=style),
-            Text(harmless(subject_of(done)), style="dim"),
+    def _change(became: Became) -> tuple[Text, ...]:
+        style = "green" if became.change.kind == "merge" else "yellow"
+        return Text(harmless(words_of_change(became)), style=style), Text(
+            harmless(became.because), style="dim"
         )
+
+    @staticmethod
+    def _deed(done: Done | Rests) -> tuple[Text, ...]:
+        rests = isinstance(done, Rests)
+        said = "rests" if rests else done.outcome.status
+        style = "green" if said == "accepted" else "yellow"
+        what = (done.planned.reason or "") if rests else subject_of(done).removesuffix(f" ({done.who})")
+        return (
+            Text(harmless(done.who)),
+            Text(harmless(done.planned.action.kind)),
+            Text(said, style=style),
+            Text(harmless(what), style="dim"),
+        )
+
+
+def _cast(plan: Plan, people: PeoplePlan) -> str:
+    return f"{plan.vehicles} vehicles, {people.people} people"

@@ -7,14 +7,9 @@ still worth telling a driver to pull over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from flows.settings import Settings
 from flows.simulator.plan import MINUTE, Plan, Shares
 from flows.simulator.planting import plant
-from flows.simulator.send import Names, send, start_for
-from flows.topics.names import TopicNames
-from flows.topics.port import Topics
+from flows.simulator.send import start_for
 
 VEHICLES = 80
 SEED = 120
@@ -71,22 +66,3 @@ def planted_vehicles(plan: Plan) -> dict[str, tuple[str, ...]]:
     world = plant(plan)
     names = world.vehicles.names
     return {one.name: tuple(names[int(slot)] for slot in one.slots) for one in world.planted}
-
-
-def tell(
-    plan: Plan,
-    settings: Settings,
-    telemetry: str,
-    topics: Topics,
-    seconds: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> None:
-    """Send all messages of the plan at its pace; `clock` and `sleep` are in seconds."""
-    names = TopicNames(settings.topics.prefix)
-    places = Names(telemetry=telemetry, things=names.things, identity=names.identity, events=names.events)
-    writer = topics.writer()
-    try:
-        send(plan, writer, places, pace=pace_of(seconds), clock=clock, sleep=sleep)
-    finally:
-        writer.close()

@@ -9,12 +9,16 @@ import msgspec
 
 from flows.customers.why import Why, why_id
 from flows.demo.fleet import TOLD, planted_vehicles
-from flows.demo.news import Newsroom
+from flows.demo.news import Became, Newsroom
+from flows.demo.people import consequence, messages_by_source
+from flows.demo.people_judgement import PeopleJudgement, judge_people
 from flows.schema import Alarm, Decision
 from flows.simulator.compare import Comparison, compare
 from flows.simulator.expectation import expected
+from flows.simulator.people.expectation import expected as expected_of_people
+from flows.simulator.people.plan import PeoplePlan
 from flows.simulator.plan import Plan
-from flows.simulator.truths import Counts, Expected
+from flows.simulator.truths import Counts, Expected, total
 
 _FAVOURITE = "engine-overheating"
 _COUNTED = ("messages", "taken", "late", "duplicate", "future", "dead")
@@ -39,18 +43,23 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     alarms: Mapping[str, Counter[str]]
     actions: Mapping[str, Counter[str]]
     letters: Mapping[str, int]
+    people: PeopleJudgement
+    became: tuple[Became, ...]
+    sources: Mapping[str, int]
     done: Why | None
     not_done: Why | None
 
     @property
     def right(self) -> bool:
         """Whether all came, and nothing else."""
-        return self.comparison.right and not self.miscounted
+        return self.comparison.right and not self.miscounted and self.people.right
 
 
-def judge(plan: Plan, news: Newsroom) -> Judgement:
-    """Compare what the plan must bring with what came."""
-    truths = expected(plan, "paced")
+def judge(plan: Plan, people: PeoplePlan, news: Newsroom) -> Judgement:
+    """Compare what the plans must bring with what came."""
+    truths, theirs = expected(plan, "paced"), expected_of_people(people)
+    wanted = total([truths.counts, Counts(dead_letters=theirs.dead_letters)])
+    judged = judge_people(people, news)
     comparison = compare(truths.alarms, news.alarms)
     alarms: dict[str, Counter[str]] = {}
     for alarm in {alarm.id: alarm for alarm in news.alarms}.values():
@@ -58,12 +67,22 @@ def judge(plan: Plan, news: Newsroom) -> Judgement:
     return Judgement(
         truths=_lines(plan, truths.alarms, comparison),
         comparison=comparison,
-        miscounted=_miscounted(truths.counts, news.counts()),
+        miscounted=_miscounted(wanted, news.counts()),
         alarms=alarms,
         actions=_actions(news),
         letters=dict(news.letters.most_common()),
+        people=judged,
+        sources=dict(messages_by_source(people).most_common()),
+        became=tuple(
+            msgspec.structs.replace(
+                each,
+                follows=consequence(each.change, theirs) if judged.right else "",
+                customer=news.registry.whose(each.change.other),
+            )
+            for each in news.became
+        ),
         done=_example(news, "acted"),
-        not_done=_example(news, "too_late") or _example(news, "refused"),
+        not_done=_rested(news) or _example(news, "too_late") or _example(news, "refused"),
     )
 
 
@@ -115,10 +134,20 @@ def _example(news: Newsroom, verdict: str) -> Why | None:
     chosen = [decision for decision in news.decisions if decision.verdict == verdict and decision.device]
     if not chosen:
         return None
-    best = max(chosen, key=lambda d: (d.rule == _FAVOURITE, _published(d), len(d.checks), d.id))
-    return next(
-        told for told in why_id(best.id, news.decisions, news.outcomes.values()) if told.decision == best.id
-    )
+    return _why(max(chosen, key=lambda d: (d.rule == _FAVOURITE, _published(d), len(d.checks), d.id)), news)
+
+
+def _rested(news: Newsroom) -> Why | None:
+    """A message to somebody that was not sent because its purpose rests."""
+    for decision in news.decisions:
+        if news.registry.has_name(decision.subject) and (decision.reason or "").startswith("quiet"):
+            return _why(decision, news)
+    return None
+
+
+def _why(decision: Decision, news: Newsroom) -> Why:
+    found = why_id(decision.id, news.decisions, news.outcomes.values())
+    return next(told for told in found if told.decision == decision.id)
 
 
 def _published(decision: Decision) -> int:

@@ -39,12 +39,12 @@ def people(plan: PeoplePlan) -> Iterator[Person]:
     languages: list[int] = rng.integers(0, len(_LANGUAGES), plan.people).tolist()
     zone = daytime_zone(plan.end)
     for number in range(plan.people):
-        handle = rng.bytes(5).hex()
+        handle = rng.bytes(3).hex()
         yield Person(
             number=number,
             contact=f"C-{number:05d}",
             account=f"S-{number:05d}",
-            email=f"person.{number:05d}@example.com",
+            email=f"p{number}@example.com",
             phone=f"23125{number:05d}",
             born=_OLDEST + timedelta(days=days[number]),
             language=_LANGUAGES[languages[number]],

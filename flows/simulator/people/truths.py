@@ -19,16 +19,12 @@ class ExpectedPerson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpectedChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Two handles that become one person, or two that were one become two, by what is sent while the plan goes on.
-
-    `rule` is what joins or parts them: `email`, `[phone, birth_date]`.
-    """
+    """Two handles that become one person, or that were one and become two, by what is sent while the plan goes on."""
 
     truth: str
     kind: Literal["merge", "split"]
     one: str
     other: str
-    rule: str
 
 
 class ExpectedAction(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,14 +8,16 @@ import pytest
 from flows.demo.fleet import TOLD, plan_for, planted_vehicles
 from flows.demo.folder import make_folder
 from flows.demo.judgement import Judgement, judge
-from flows.demo.news import Newsroom
 from flows.errors import FolderTaken
 from flows.schema import Account, Alarm, DeadLetter, encode
 from flows.simulator.expectation import expected
-from flows.topics.names import TopicNames
+from flows.simulator.truths import Counts, total
+from tests.unit.cli.planned_people import Planned
 
 PLAN = plan_for(1_772_352_000_000, 30.0)
 TRUTHS = expected(PLAN, "paced")
+PEOPLE = Planned(PLAN)
+LETTERS = total([TRUTHS.counts, Counts(dead_letters=PEOPLE.truths.dead_letters)]).dead_letters
 
 
 def alarms() -> list[Alarm]:
@@ -65,10 +67,11 @@ def judged(bus, found: list[Alarm], letters: dict[str, int]) -> Judgement:
         for _ in range(count):
             writer.write("dead-letters", b"", headers=letter.headers())
     writer.close()
-    newsroom = Newsroom(bus, TopicNames())
+    people = Planned(PLAN)
+    newsroom = people.newsroom(bus)
     try:
         newsroom.look()
-        return judge(PLAN, newsroom)
+        return judge(PLAN, people.plan, newsroom)
     finally:
         newsroom.close()
 
@@ -76,7 +79,7 @@ def judged(bus, found: list[Alarm], letters: dict[str, int]) -> Judgement:
 def test_all_that_was_planted_is_right(bus):
     """Each truth has a line with as many alarms as it wants, and a repeat of the same alarm is none."""
     found = alarms()
-    result = judged(bus, [*found, found[0]], TRUTHS.counts.dead_letters)
+    result = judged(bus, [*found, found[0]], LETTERS)
     assert result.right
     assert sum(line.came for line in result.truths) == len(found)
     assert all(line.wanted == line.came and line.unwanted == 0 for line in result.truths)
@@ -85,7 +88,7 @@ def test_all_that_was_planted_is_right(bus):
 
 def test_an_alarm_that_did_not_come_is_missed(bus):
     """It is one less in the line of its truth."""
-    result = judged(bus, alarms()[1:], TRUTHS.counts.dead_letters)
+    result = judged(bus, alarms()[1:], LETTERS)
     assert not result.right
     assert result.comparison.missing == TRUTHS.alarms[:1]
     assert sum(line.wanted - line.came for line in result.truths) == 1
@@ -98,7 +101,7 @@ def test_an_alarm_that_should_not_have_come_is_noticed(bus, changed):
     """Of another device, at another time or of another rule."""
     found = alarms()
     extra = msgspec.structs.replace(found[0], id="x.1", episode="x", **changed)
-    result = judged(bus, [*found, extra], TRUTHS.counts.dead_letters)
+    result = judged(bus, [*found, extra], LETTERS)
     assert not result.right
     assert result.comparison.unexpected == (extra,)
     assert sum(line.unwanted for line in result.truths) == 1
@@ -108,17 +111,17 @@ def test_an_alarm_with_two_contents_is_noticed(bus):
     """One id must not say two things."""
     found = alarms()
     other = msgspec.structs.replace(found[0], explanation="otherwise")
-    result = judged(bus, [*found, other], TRUTHS.counts.dead_letters)
+    result = judged(bus, [*found, other], LETTERS)
     assert not result.right
     assert result.comparison.contradicted == (other,)
 
 
 def test_a_lost_dead_letter_is_a_miscount(bus):
     """Garbage is planted too, and must be found where it belongs."""
-    letters = dict(TRUTHS.counts.dead_letters)
+    letters = dict(LETTERS)
     letters["not_json"] -= 1
     result = judged(bus, alarms(), letters)
-    wanted = TRUTHS.counts.dead_letters["not_json"]
+    wanted = LETTERS["not_json"]
     assert result.miscounted == (("dead letters not_json", wanted, wanted - 1),)
     assert not result.right
 
@@ -140,13 +143,15 @@ def test_the_engines_that_overheat_while_driving_do_so_when_pulling_over_still_h
 def test_the_folder_is_made_anew_only_when_it_is_a_demonstrations(tmp_path):
     """What somebody else keeps there is not removed."""
     folder = tmp_path / "demo"
-    assert make_folder(folder).exists()
+    assert make_folder(folder, "first").exists()
     (folder / "left").touch()
-    assert make_folder(folder).exists()
+    assert "first" in (folder / "telltale.toml").read_text()
+    assert make_folder(folder, "second").exists()
+    assert "first" not in (folder / "telltale.toml").read_text()
     assert not (folder / "left").exists()
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").touch()
     with pytest.raises(FolderTaken, match="--folder"):
-        make_folder(mine)
+        make_folder(mine, "third")
     assert (mine / "thesis.txt").exists()

@@ -34,5 +34,5 @@ class LogIns(PlantedPeople):
                     values={"lifetime_value": round(known + guest, 2), "orders": 2},
                 ),
             ),
-            changes=(ExpectedChange(truth=self.name, kind="merge", one=found, other=email, rule="email"),),
+            changes=(ExpectedChange(truth=self.name, kind="merge", one=found, other=email),),
         )

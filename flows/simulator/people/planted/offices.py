@@ -44,7 +44,7 @@ class Offices(PlantedPeople):
                     for life in (third, fourth)
                 ),
             ),
-            changes=(ExpectedChange(truth=self.name, kind="split", one=one, other=other, rule="email"),),
+            changes=(ExpectedChange(truth=self.name, kind="split", one=one, other=other),),
             actions=tuple(
                 ExpectedAction(truth=self.name, handle=one, rule=rule, kind=kind) for rule, kind in actions
             ),

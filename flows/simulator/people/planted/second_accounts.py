@@ -5,8 +5,6 @@ from __future__ import annotations
 from flows.simulator.people.planted.planted import PlantedPeople, handles
 from flows.simulator.people.truths import ExpectedAction, ExpectedChange, ExpectedPerson, PeopleTruths
 
-RULE = "[phone, birth_date]"
-
 
 class SecondAccounts(PlantedPeople):
     """Neither has spent enough to be called when they complain, but the person has."""
@@ -45,7 +43,7 @@ class SecondAccounts(PlantedPeople):
                     },
                 ),
             ),
-            changes=(ExpectedChange(truth=self.name, kind="merge", one=one, other=other, rule=RULE),),
+            changes=(ExpectedChange(truth=self.name, kind="merge", one=one, other=other),),
             actions=(
                 complaint,
                 ExpectedAction(truth=self.name, handle=other, rule="complaint", kind="task"),
