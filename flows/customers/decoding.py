@@ -13,12 +13,13 @@ import msgspec
 
 from flows import ids
 from flows.customers.declared import EventRefused, SentEvent, as_declared
+from flows.customers.handoffs import check
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn
-from flows.customers.triggers import OutcomeOf, Published
+from flows.customers.triggers import AnswerOf, HandedOver, OutcomeOf, Published
 from flows.engine.messages import Item
 from flows.engine.sink import Outgoing
 from flows.engine.spread import key_names
-from flows.schema import Alarm, DeadLetter, Decision, Event, Identity, Outcome
+from flows.schema import Alarm, Answer, DeadLetter, Decision, Event, Handoff, Identity, Outcome
 from flows.sources.identifiers import IdentifierRefused, is_token, private
 from flows.streams import EventType
 from flows.topics.port import Message
@@ -76,6 +77,8 @@ class Decoding:
         self._identity = msgspec.json.Decoder(Identity)
         self._outcome = msgspec.json.Decoder(_OutcomeEvent)
         self._decision = msgspec.json.Decoder(Decision)
+        self._handoff = msgspec.json.Decoder(Handoff)
+        self._answer = msgspec.json.Decoder(Answer)
 
     def alarms(self, messages: list[Message]) -> list[Item]:
         """For the resolver of each device."""
@@ -86,12 +89,33 @@ class Decoding:
         return self._each(messages, self._one_event)
 
     def identity(self, messages: list[Message]) -> list[Item]:
-        """For the view of the partition; a survivor for every view, since any may name who was merged."""
+        """For the view of the partition; who was merged or erased for every view, since any may name him."""
         return self._each(messages, self._one_identity)
+
+    def identity_at_start(self, messages: list[Message], mark: int | None) -> list[Item]:
+        """All that is latest: the buckets were told of what lies before `mark`; without one this is the first start."""
+
+        def one(message: Message) -> list[Item]:
+            told = mark is not None and message.offset < mark
+            return self._one_identity(message, told=told, first=mark is None)
+
+        return self._each(messages, one)
 
     def outcomes(self, messages: list[Message]) -> list[Item]:
         """For the bucket of the customer who decided on the action."""
         return self._each(messages, self._one_outcome)
+
+    def answers(self, messages: list[Message]) -> list[Item]:
+        """For the bucket of the customer who waits."""
+        return self._each(messages, self._one_answer)
+
+    def handoffs(self, messages: list[Message]) -> list[Item]:
+        """For the bucket of whoever takes it."""
+        return self._each(messages, self._one_handoff)
+
+    def handed_over(self, messages: list[Message]) -> list[Item]:
+        """At a start: for the buckets of whoever takes it and of whoever gave it."""
+        return self._each(messages, self._one_handed_over)
 
     def published(self, messages: list[Message]) -> list[Item]:
         """For the resolver, which then knows whose its trigger is, and for the bucket, which folds it."""
@@ -147,17 +171,36 @@ class Decoding:
     def _event_item(self, event: Event) -> Item:
         return self._keys.of_subject(event.subject), EventIn(event, time_of(event.time))
 
-    def _one_identity(self, message: Message) -> list[Item]:
-        key = (message.key or b"").decode()
-        entry = None if message.value is None else self._identity.decode(message.value)
-        item = IdentityIn(key, entry)
-        if entry is None or entry.survivor is not None:
-            return [(name, item) for name in self._keys.identity]
-        return [(self._keys.identity[message.partition], item)]
+    def _one_identity(self, message: Message, *, told: bool = False, first: bool = False) -> list[Item]:
+        if message.value is None:
+            # What was known of a key stays known, so that nothing older comes back.
+            return []
+        key, entry = (message.key or b"").decode(), self._identity.decode(message.value)
+        if entry.survivor is None and not entry.erased:
+            return [(self._keys.identity[message.partition], IdentityIn(key, entry, told=told, first=first))]
+        views = self._keys.identity
+        return [
+            (name, IdentityIn(key, entry, view, len(views), told, first)) for view, name in enumerate(views)
+        ]
 
     def _one_outcome(self, message: Message) -> list[Item]:
         outcome = self._outcome.decode(message.value or b"").data
         return [(self._keys.of_customer(outcome.decider or outcome.customer), OutcomeOf(outcome))]
+
+    def _one_answer(self, message: Message) -> list[Item]:
+        answer = self._answer.decode(message.value or b"")
+        return [(self._keys.of_customer(answer.customer), AnswerOf(answer))]
+
+    def _one_handoff(self, message: Message) -> list[Item]:
+        return self._one_handed_over(message)[:1]
+
+    def _one_handed_over(self, message: Message) -> list[Item]:
+        handoff = self._handoff.decode(message.value or b"")
+        check(handoff)
+        return [
+            (self._keys.of_customer(customer), HandedOver(handoff=handoff, customer=customer))
+            for customer in (handoff.target, handoff.source)
+        ]
 
     def _one_published(self, message: Message) -> list[Item]:
         decision = self._decision.decode(message.value or b"")

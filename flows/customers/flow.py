@@ -3,10 +3,10 @@
 ```
 published ─┬────────────────────────────┐         bases (by bucket)
 identity ──┤                            ▼         ▲
-alarms ────┼─► resolve (by identity ─► customers ─┴► rule-limits ─► out: decisions, then actions and profiles
-events ────┘    partition)             (by bucket)    (by rule)
-outcomes ───────────────────────────────▲
-ticks ──────────────────────────────────┘
+alarms ────┼─► resolve (by identity ─► customers ─┴► rule-limits ─► out: decisions, then actions and profiles,
+events ────┘    partition)             (by bucket)    (by rule)     handoffs at the epoch's end
+outcomes, answers ──────────────────────▲
+handed over, handoffs, ticks ───────────┘
 ```
 A team's steps lie behind `events`, beside the decisions and before the actions.
 """
@@ -23,13 +23,14 @@ from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeSt
 from flows.clocks import ClockReader
 from flows.customers import decoding, operators, outgoing
 from flows.customers.bases import Bases, NewBase
+from flows.customers.batch import Out
 from flows.customers.decoding import Decoding
 from flows.customers.expected import expected
-from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming
+from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming, Resolved
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided
 from flows.customers.stepped import Amendments, Joints
-from flows.customers.triggers import AlarmFor, EventFor, RulesChanged, Tick, Trigger
+from flows.customers.triggers import RulesChanged, Tick, Trigger, whose
 from flows.engine import names
 from flows.engine.attach import Attached, attach
 from flows.engine.blame import Blame
@@ -41,7 +42,6 @@ from flows.engine.sink import Beat, Outgoing, Settle, TopicSink
 from flows.engine.ticks import Dues, Ticking, TickSource
 from flows.metrics import Metrics
 from flows.rules.model import RuleSet
-from flows.schema import Profile
 from flows.settings import Settings
 from flows.steps import NO_STEPS, STEP_FAILED, Steps
 from flows.topics.names import TopicNames
@@ -91,8 +91,14 @@ def customers_flow(
 
     rules = PollSource(rule_sets, watch=watch)
     published = PublishedSource(open_topics, topics.decisions, decoder.published, watch)
-    identity = LatestSource(open_topics, topics.identity, decoder.identity, watch=watch)
-    own = (topics.identity, topics.alarms, topics.events, topics.outcomes)
+    handed_over = PublishedSource(open_topics, topics.handoffs, decoder.handed_over, watch)
+    identity = LatestSource(
+        open_topics, topics.identity, decoder.identity, watch=watch, at_start=decoder.identity_at_start
+    )
+    own = (
+        *(topics.identity, topics.alarms, topics.events, topics.outcomes),
+        *(topics.answers, topics.handoffs),
+    )
     bases, dues = Bases(), Dues()
     ticking = Ticking(
         open_clock=lambda clock: ClockReader(open_topics(), topics.clocks, clock),
@@ -107,6 +113,7 @@ def customers_flow(
         "inputs",
         op.input(names.CUSTOMERS_RULES, flow, rules),
         op.input(names.CUSTOMERS_PUBLISHED, flow, published),
+        op.input(names.CUSTOMERS_HANDED_OVER, flow, handed_over),
         op.input(names.CUSTOMERS_IDENTITY, flow, identity),
         op.input(names.CUSTOMERS_TICKS, flow, TickSource(ticking, watch)),
         op.input(names.CUSTOMERS_ALARMS, flow, gated(topics.alarms, decoder.alarms, _time_of)),
@@ -116,14 +123,16 @@ def customers_flow(
             joints,
         ),
         op.input(names.CUSTOMERS_OUTCOMES, flow, gated(topics.outcomes, decoder.outcomes)),
+        op.input(names.CUSTOMERS_ANSWERS, flow, gated(topics.answers, decoder.answers)),
+        op.input(names.CUSTOMERS_HANDOFFS, flow, gated(topics.handoffs, decoder.handoffs)),
     )
     dead = op.branch("unreadable", inputs, _is_outgoing)
     unresolved = op.branch("unresolved", dead.falses, _is_incoming)
     incoming = cast("KeyedStream[Incoming]", unresolved.trues)
     resolved = op.stateful_batch(names.CUSTOMERS_RESOLVE, incoming, operators.resolve_step(book))
 
-    def to_bucket(item: tuple[str, AlarmFor | EventFor]) -> tuple[str, Trigger]:
-        return where.of_customer(item[1].customer), item[1]
+    def to_bucket(item: tuple[str, Resolved]) -> tuple[str, Trigger]:
+        return where.of_customer(whose(item[1]) or ""), item[1]
 
     straight = cast("KeyedStream[Trigger]", unresolved.falses)
     triggers = op.merge("triggers", straight, op.map("to-bucket", resolved, to_bucket))
@@ -144,7 +153,7 @@ def customers_flow(
         "outgoing",
         op.map("dead-letters", cast("KeyedStream[Outgoing]", dead.trues), counted.dead_letter),
         *_decisions(limited, steps, joints, counted),
-        op.map("profiles", cast("KeyedStream[Profile]", decided.falses), counted.profile),
+        op.flat_map("known", cast("KeyedStream[Out]", decided.falses), counted.known),
     )
     settle = _settle(steps, topics, metrics)
     op.output(names.CUSTOMERS_OUT, out, TopicSink(open_topics, beat=beat, settle=settle))
@@ -216,9 +225,9 @@ class Counted:
         whole = outgoing.of_decided if self._actions else outgoing.of_decision
         return whole(decided, self._topics)
 
-    def profile(self, item: tuple[str, Profile]) -> tuple[str, Outgoing]:
-        """As it is."""
-        return outgoing.of_profile(item[1], self._topics)
+    def known(self, item: tuple[str, Out]) -> list[tuple[str, Outgoing]]:
+        """Profiles, consents, handoffs and questions as they are."""
+        return outgoing.of_known(item[1], self._topics)
 
 
 def _partitions(open_topics: Callable[[], Topics], topic: str) -> int:

@@ -11,34 +11,31 @@ import msgspec
 from bytewax.operators import StatefulBatchLogic  # pyright: ignore[reportMissingTypeStubs]
 
 from flows.customers.bases import Bases, NewBase, read_base, saved_base
+from flows.customers.batch import Out, due
 from flows.customers.bucket import Bucket
-from flows.customers.judge import due
 from flows.customers.packed import Packed, generation_of
-from flows.customers.resolve import Incoming, Resolver
+from flows.customers.resolve import Incoming, Resolved, Resolver
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided, RuleLimits
-from flows.customers.triggers import AlarmFor, EventFor, RulesChanged, Trigger, whose
+from flows.customers.triggers import RulesChanged, Trigger, whose
 from flows.engine import names
 from flows.engine.clock import moment
 from flows.engine.ticks import Dues
 from flows.engine.told import told
 from flows.errors import BaseMissing, StateUnreadable
 from flows.metrics import Metrics
-from flows.schema import Profile
 
 # 2 was all customers of a bucket, whole; 1 those before they had parts.
 _FORMAT = 3
 
-BucketOut = Decided | Profile
 
-
-class ResolveStep(StatefulBatchLogic[Incoming, AlarmFor | EventFor, bytes]):
+class ResolveStep(StatefulBatchLogic[Incoming, Resolved, bytes]):
     """One partition of identity."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
-    def on_batch(self, values: list[Incoming]) -> tuple[list[AlarmFor | EventFor], bool]:
+    def on_batch(self, values: list[Incoming]) -> tuple[list[Resolved], bool]:
         """Each in its order."""
         with told(names.CUSTOMERS_RESOLVE):
             found = [trigger for value in values for trigger in self._resolver.take(value)]
@@ -69,7 +66,7 @@ class Saved(msgspec.Struct, array_like=True):
     delta: bytes
 
 
-class BucketStep(StatefulBatchLogic[Trigger, BucketOut | NewBase, bytes]):
+class BucketStep(StatefulBatchLogic[Trigger, Out | NewBase, bytes]):
     """One bucket of customers; it does nothing before its base has come, which the step of the bases has read."""
 
     def __init__(self, buckets: Buckets, state: bytes | None) -> None:
@@ -79,7 +76,7 @@ class BucketStep(StatefulBatchLogic[Trigger, BucketOut | NewBase, bytes]):
         self._bucket: Bucket | None = None
         self._customers = Packed()
 
-    def on_batch(self, values: list[Trigger]) -> tuple[list[BucketOut | NewBase], bool]:
+    def on_batch(self, values: list[Trigger]) -> tuple[list[Out | NewBase], bool]:
         """A batch as a whole, so that a profile goes out once."""
         self._waiting += values
         with told(names.CUSTOMERS_BUCKETS):
@@ -87,7 +84,7 @@ class BucketStep(StatefulBatchLogic[Trigger, BucketOut | NewBase, bytes]):
             if bucket is None or self._saved is None or not self._waiting:
                 return [], StatefulBatchLogic.RETAIN
             values, self._waiting = self._waiting, []
-            out: list[BucketOut | NewBase] = [*bucket.take(values)]
+            out: list[Out | NewBase] = [*bucket.take(values)]
             self._saved.rules = max(
                 (value.number for value in values if isinstance(value, RulesChanged)),
                 default=self._saved.rules,
@@ -99,7 +96,7 @@ class BucketStep(StatefulBatchLogic[Trigger, BucketOut | NewBase, bytes]):
         """At once, as long as the base has not come."""
         return moment(self._buckets.clock()) if self._saved is not None and self._bucket is None else None
 
-    def on_notify(self) -> tuple[list[BucketOut | NewBase], bool]:
+    def on_notify(self) -> tuple[list[Out | NewBase], bool]:
         """Look whether the base has come."""
         return self.on_batch([])
 

@@ -1,12 +1,17 @@
-"""What leaves the customers flow: decisions first, then the actions they want and the profiles."""
+"""What leaves the customers flow: decisions first, then the actions they want and the profiles.
+
+Handoffs come when all else of their epoch is in the world: a state that goes to another customer holds what decisions
+did, and these may take a longer way to the topic. Their routing key is who gives, as that of his decisions.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from flows.customers.batch import Gone, Out
 from flows.customers.rule_limits import Decided
-from flows.engine.sink import Outgoing
-from flows.schema import Action, CloudEvent, Profile, encode
+from flows.engine.sink import AT_END, Outgoing
+from flows.schema import Action, CloudEvent, Consents, Handoff, LookUp, Profile, encode
 from flows.topics.names import TopicNames
 
 AMENDED, DECISIONS, ACTIONS = -1, 0, 1
@@ -33,10 +38,27 @@ def actions_of(decided: Decided) -> list[Action]:
     return [planned.action for planned in decided.decision.actions if planned.status == "published"]
 
 
-def of_profile(profile: Profile, names: TopicNames) -> Addressed:
-    """A profile as it is now."""
-    message = Outgoing(names.profiles, profile.customer.encode(), encode(profile), stage=ACTIONS)
-    return profile.customer, message
+def of_known(out: Out, names: TopicNames) -> list[Addressed]:
+    """All but decisions: profiles and consents as they are now, tombstones, handoffs, questions."""
+    match out:
+        case Decided():
+            return of_decided(out, names)
+        case Handoff():
+            return [(out.source, Outgoing(names.handoffs, out.target.encode(), encode(out), stage=AT_END))]
+        case Profile():
+            return [_stated(names.profiles, out.customer, encode(out))]
+        case Consents():
+            return [_stated(names.consents, out.customer, encode(out))]
+        case LookUp():
+            return [_stated(names.look_ups, out.customer, encode(out))]
+        case Gone():
+            # What was on its way to somebody who was merged is still judged by his last consents.
+            topics = (names.profiles, names.consents) if out.erased else (names.profiles,)
+            return [_stated(topic, out.customer, None) for topic in topics]
+
+
+def _stated(topic: str, customer: str, value: bytes | None) -> Addressed:
+    return customer, Outgoing(topic, customer.encode(), value, stage=ACTIONS)
 
 
 def of_action(action: Action, names: TopicNames) -> Outgoing:

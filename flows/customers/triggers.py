@@ -50,19 +50,20 @@ class AnswerOf(msgspec.Struct, frozen=True, tag="answer"):
 
 
 class RoleEnded(msgspec.Struct, frozen=True, kw_only=True, tag="role_ended"):
-    """A customer is no longer what he was to a thing, from `at` (ms) on."""
+    """A customer is no longer what he was to a thing, from `at` (ms) on; `part` is where his episodes of it are."""
 
     customer: str
     thing: str
     role: str
     at: int
+    part: str = ""
 
 
 Stashed = AlarmFor | EventFor | OutcomeOf | AnswerOf | RoleEnded
-"""What waits for a handoff, or goes on in one."""
+"""What waits for a handoff."""
 
 
-class Published(msgspec.Struct, frozen=True):
+class Published(msgspec.Struct, frozen=True, tag="published"):
     """A decision that was already in the world when this execution began."""
 
     decision: Decision
@@ -76,13 +77,20 @@ class PersonOf(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-class HandOver(msgspec.Struct, frozen=True, kw_only=True):
-    """The source is to hand a label's parts to the target; an empty label is everything."""
+class HandOver(msgspec.Struct, frozen=True, kw_only=True, tag="hand_over"):
+    """The source is to hand a label's parts to the target; an empty label is everything.
+
+    So many `views` of identity say so, each its own number `view` once all it sent to the source before is on its way:
+    the source waits for all of them. One that is `expected` is answered also when there is nothing to hand over.
+    """
 
     source: str
     target: str
     label: str
     number: int
+    view: int = 0
+    views: int = 1
+    expected: bool = False
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +109,7 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True, tag="handed_over"):
     """A published handoff, for the bucket of `customer`: its target, or, at a start, its source as well."""
 
     handoff: Handoff
@@ -119,6 +127,9 @@ class RulesChanged(msgspec.Struct, frozen=True):
 
     number: int
 
+
+Stray = Stashed | HandOver
+"""What goes on to whoever has taken the state that it is for."""
 
 Trigger = Stashed | Published | PersonOf | HandOver | Expect | Erase | HandedOver | Tick | RulesChanged
 

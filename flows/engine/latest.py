@@ -17,18 +17,27 @@ from flows.engine.messages import UNWATCHED, Item, ToItems, Watch, part_names
 from flows.engine.told import told
 from flows.topics.port import Message, Topics, read_latest
 
+AtStart = Callable[[list[Message], int | None], list[Item]]
+
 
 class LatestPartition(StatefulSourcePartition[Item, int]):
     """One partition of a compacted topic: first the last message of each key, in the order of offsets."""
 
     def __init__(
-        self, topics: Topics, topic: str, partition: int, to_items: ToItems, batch: int, watch: Watch
+        self,
+        topics: Topics,
+        topic: str,
+        partition: int,
+        to_items: ToItems,
+        at_start: Callable[[list[Message]], list[Item]],
+        batch: int,
+        watch: Watch,
     ) -> None:
         found, end = read_latest(topics, topic, partition)
         self._found: list[Message] | None = sorted(found.values(), key=lambda message: message.offset)
         self._topics = topics
         self._reader = topics.reader(topic, partition, end)
-        self._to_items = to_items
+        self._to_items, self._at_start = to_items, at_start
         self._batch = batch
         self._watch = watch
         self._clock = PartitionClock(topic, partition, watch.clocks, watch.clock)
@@ -42,11 +51,12 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
             self._clock.epoch_ended()
             if self._found is not None:
                 messages, self._found = self._found, None
-            else:
-                asked = self._watch.clock()
-                messages = self._reader.read(self._batch)
-                appended = messages[-1].appended if messages else None
-                self._clock.has_read(asked, at_end=self._reader.at_end, at=appended, appended=appended)
+                self._idle = not messages
+                return self._at_start(messages) if messages else []
+            asked = self._watch.clock()
+            messages = self._reader.read(self._batch)
+            appended = messages[-1].appended if messages else None
+            self._clock.has_read(asked, at_end=self._reader.at_end, at=appended, appended=appended)
             self._idle = not messages
             return self._to_items(messages) if messages else []
 
@@ -55,7 +65,7 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
         return moment(self._watch.clock() + LONGEST_SLEEP_MS) if self._idle else None
 
     def snapshot(self) -> int:
-        """How far it has read; only to be seen, a start reads all again."""
+        """How far it has read: a start reads all again, but may tell what is new to it."""
         self._clock.snapshot()
         return self._reader.position
 
@@ -66,7 +76,11 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
 
 
 class LatestSource(FixedPartitionedSource[Item, int]):
-    """All partitions of a compacted topic."""
+    """All partitions of a compacted topic.
+
+    `at_start` makes the items of what is latest at a start; it is also given the offset up to which an earlier
+    execution has read, None if there was none.
+    """
 
     def __init__(
         self,
@@ -75,10 +89,12 @@ class LatestSource(FixedPartitionedSource[Item, int]):
         to_items: ToItems,
         batch: int = 1000,
         watch: Watch = UNWATCHED,
+        at_start: AtStart | None = None,
     ) -> None:
         self._open_topics = open_topics
         self._topic = topic
         self._to_items = to_items
+        self._at_start = at_start
         self._batch = batch
         self._watch = watch
 
@@ -86,14 +102,14 @@ class LatestSource(FixedPartitionedSource[Item, int]):
         """The partitions the topic has now, on every worker."""
         return part_names(self._open_topics, self._topic)
 
-    def build_part(
-        self,
-        step_id: str,
-        for_part: str,
-        resume_state: int | None,  # noqa: ARG002 - a start reads all again
-    ) -> LatestPartition:
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> LatestPartition:
         """Read one partition to the end seen now."""
+        to_items, at_start = self._to_items, self._at_start
+
+        def first(messages: list[Message]) -> list[Item]:
+            return to_items(messages) if at_start is None else at_start(messages, resume_state)
+
         with told(step_id, for_part):
             return LatestPartition(
-                self._open_topics(), self._topic, int(for_part), self._to_items, self._batch, self._watch
+                self._open_topics(), self._topic, int(for_part), to_items, first, self._batch, self._watch
             )

@@ -2,8 +2,9 @@
 
 It is a partitioned sink because Bytewax's stateless sinks lie outside the recovery frontier and lose data
 when killed. A batch is written in stages, and a stage is flushed before a later one begins: decisions are in
-the world before the actions they want. Where a team's step lies between the two they come in any order: then one
-writer holds all of an epoch until its end.
+the world before the actions they want. What is of the last stage waits for the end of the epoch, when all else that
+shares its routing key is delivered. Where a team's step lies between stages they come in any order: then one writer
+holds all of an epoch until its end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from flows.topics.port import Headers, Topics, Writer
 
 Beat = Callable[[], None]
 Settle = Callable[["list[Outgoing]"], "list[Outgoing]"]
+
+AT_END = 100
+"""The last stage: written when all else of the epoch is delivered."""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -51,8 +55,9 @@ class TopicSinkPartition(StatefulSinkPartition[Outgoing, int]):
         if self._settle is not None:
             self._held += values
             return
+        self._held += [message for message in values if message.stage >= AT_END]
         with told("out", self._name):
-            self._write(values)
+            self._write([message for message in values if message.stage < AT_END])
 
     def _write(self, values: list[Outgoing]) -> None:
         for message in sorted(values, key=_stage):
@@ -70,9 +75,8 @@ class TopicSinkPartition(StatefulSinkPartition[Outgoing, int]):
     def snapshot(self) -> int:
         """Wait until all is delivered; raises DeliveryFailed for what waiting cannot mend."""
         with told("out", self._name):
-            if self._settle is not None:
-                held, self._held = self._held, []
-                self._write(self._settle(held))
+            held, self._held = self._held, []
+            self._write(held if self._settle is None else self._settle(held))
             self._flush()
         return 0
 

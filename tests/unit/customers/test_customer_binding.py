@@ -127,6 +127,7 @@ class Killed:
         for source, messages in enumerate(found):
             for _ in messages:
                 self.read(source, messages)
+        self.world.tick(T0)
 
     def customers(self) -> Any:
         """All state of the bucket."""

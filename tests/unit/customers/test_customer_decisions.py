@@ -273,13 +273,15 @@ def test_an_alarm_that_comes_twice_is_decided_once() -> None:
     assert len(here.feed(alarm("cleared", 3), alarm("escalated", 2), alarm("cleared", 3))) == 1
 
 
-def test_an_episode_stays_with_the_customer_it_was_raised_for() -> None:
-    """The car is sold meanwhile: the case is closed for whom it was opened."""
+def test_an_episode_stays_with_the_customer_it_was_raised_for_until_his_role_ends() -> None:
+    """The car is sold meanwhile: the case is closed for whom it was opened, and the new owner hears of no end."""
     here = world()
     here.feed(alarm())
-    here.feed(owned("veh-17", "c-new", number=2))
+    (lapsed,) = here.feed(owned("veh-17", "c-new", number=2))
+    assert (lapsed.customer, lapsed.transition) == ("c-ann", "lapsed")
+    assert [p.action.kind for p in lapsed.actions if p.status == "published"] == ["close_case"]
     (cleared,) = here.feed(alarm("cleared", 2))
-    assert (cleared.customer, statuses(cleared)) == ("c-ann", {"close_case": "published"})
+    assert (cleared.customer, cleared.verdict) == ("c-new", "nothing")
 
 
 def test_an_event_rule_decides_for_the_customer_its_subject_names() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from flows import ids
+from flows.customers.batch import due
 from flows.customers.bucket import Bucket
-from flows.customers.judge import due
 from flows.customers.packed import Packed
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming, Resolver
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided, RuleLimits
-from flows.customers.triggers import OutcomeOf, Published, Trigger
+from flows.customers.triggers import OutcomeOf, Published, Tick, Trigger
 from flows.expressions import parse
 from flows.rules.model import ActionEntry, Aggregate, Limit, Purpose, Rule, RuleSet
 from flows.schema import Alarm, Decision, Event, Evidence, Identity, Outcome, Profile, Role, Transition
@@ -184,10 +184,15 @@ class World:
         self._bucket(triggers)
         return self.log[before:]
 
+    def tick(self, now: int) -> None:
+        """The Clock says that all before `now` (ms) has been handled."""
+        self._bucket([Tick(now)])
+
     def _bucket(self, triggers: list[Trigger]) -> None:
         for out in self.bucket.take(triggers):
             if isinstance(out, Profile):
                 self.profiles[out.customer] = out
+            if not isinstance(out, Decided):
                 continue
             rule = out.decision.rule
             step = self.limits.setdefault(rule, RuleLimits(self.book))
