@@ -29,6 +29,9 @@ _SIZES = (
     "customers",
     "customer-events",
     "buckets",
+    "identifiers",
+    "evidence",
+    "storm",
 )
 
 

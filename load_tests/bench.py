@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from load_tests import backtest, customers, latency, legs, memory, restart, rules
+from load_tests import backtest, customers, identity, latency, legs, memory, restart, rules
 from load_tests.bus import Bus, open_bus
 from load_tests.case import Case
 from load_tests.failures import LoadTestFailed, NoSuchLeg
@@ -20,7 +20,7 @@ from load_tests.report import Report
 
 _GARBAGE_SHARE = 0.01
 INTERLEAVED = ("ceiling", "ours", "backtest", "naive", "ours_garbage")
-ONCE = ("rules", "memory", "restart", "latency", "customers")
+ONCE = ("rules", "memory", "restart", "latency", "customers", "identity", "merge_storm")
 _NOT_ON_SQLITE = ("naive",)
 
 
@@ -97,6 +97,8 @@ class Bench:
             "restart": lambda: restart.measure(ground, case),
             "latency": lambda: latency.measure(ground, case),
             "customers": lambda: customers.measure(ground, case),
+            "identity": lambda: identity.measure(ground, case),
+            "merge_storm": lambda: identity.measure_storm(ground, case),
         }
 
     def _round(self, number: int, names: Sequence[str], runners: dict[str, Callable[[], Measured]]) -> Round:

@@ -11,13 +11,16 @@ import msgspec
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from flows.ids import partition_of
 from flows.topics.kafka import KafkaTopics
-from flows.topics.port import Topics
+from flows.topics.port import Message, Topics
 from flows.topics.sqlite import SqliteTopics
 from load_tests.broker import start_broker
 
 _ANSWER_S = 30.0
 _HELD_MS = 900_000
+_AT_MOST = 10_000
+_WAIT_S = 0.2
 
 
 class Bus(msgspec.Struct, frozen=True):
@@ -50,6 +53,28 @@ class Bus(msgspec.Struct, frozen=True):
             writer.close()
             topics.close()
 
+    def ends(self, topic: str) -> list[int]:
+        """The offset of the next message of each partition."""
+        topics = self.open()
+        try:
+            return [topics.bounds(topic, partition).end for partition in range(topics.partitions(topic))]
+        finally:
+            topics.close()
+
+    def latest(self, topic: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """The last values of some keys."""
+        wanted, found = {key.encode() for key in keys}, dict[str, bytes]()
+        topics = self.open()
+        try:
+            partitions = topics.partitions(topic)
+            for partition in sorted({partition_of(key, partitions) for key in wanted}):
+                for message in _all_of(topics, topic, partition):
+                    if message.key in wanted and message.key is not None and message.value is not None:
+                        found[message.key.decode()] = message.value
+        finally:
+            topics.close()
+        return found
+
     def remove(self, prefix: str) -> None:
         """Delete the topics behind a prefix, as far as the bus can."""
         if self.kind == "kafka":
@@ -57,6 +82,17 @@ class Bus(msgspec.Struct, frozen=True):
             names = [name for name in admin.list_topics(timeout=_ANSWER_S).topics if name.startswith(prefix)]
             for done in admin.delete_topics(names).values() if names else ():
                 done.result(_ANSWER_S)
+
+
+def _all_of(topics: Topics, topic: str, partition: int) -> Iterator[Message]:
+    """What a partition holds up to its end now."""
+    bounds = topics.bounds(topic, partition)
+    reader = topics.reader(topic, partition, bounds.low)
+    try:
+        while reader.position < bounds.end:
+            yield from reader.read(_AT_MOST, wait=_WAIT_S)
+    finally:
+        reader.close()
 
 
 @contextlib.contextmanager

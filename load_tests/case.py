@@ -28,7 +28,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The sizes of one benchmark; readings of all devices together, `processes` of the flow and of the ceiling.
 
     Of the `customers` a share is `active`, with so many events; they are kept in so many `buckets` and put on
-    disk every `epoch_s`.
+    disk every `epoch_s`. With so many `identifiers` in its store, identity gets so many pieces of `evidence`; in the
+    `storm` so many people turn out to share one.
     """
 
     seed: int
@@ -48,6 +49,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     active: float
     buckets: int
     epoch_s: int
+    identifiers: int
+    evidence: int
+    storm: int
     live: Live
 
 

@@ -24,7 +24,7 @@ from load_tests.crowd import (
     rush,
     warm,
 )
-from load_tests.decisions import Decisions, latest_profiles
+from load_tests.decisions import Decisions
 from load_tests.failures import AnswerWrong
 from load_tests.legs import Ground
 from load_tests.processes import Processes, free_addresses, processes
@@ -190,11 +190,16 @@ class Crowded:
             if decisions.count[customer] != known.orders:
                 found = f"{decisions.count[customer]} decisions on {customer}"
                 raise AnswerWrong(CASE, f"{found}, {known.orders} are right")
-        topic, give_up = self._product.topics.profiles, time.monotonic() + _STRAGGLERS_S
-        while wrong := wrong_profiles(latest_profiles(self._ground.bus, topic, sampled), oracle, sampled):
+        give_up = time.monotonic() + _STRAGGLERS_S
+        while wrong := wrong_profiles(self._profiles(sampled), oracle, sampled):
             # A profile comes after its decision, so the last ones may be on their way.
             if time.monotonic() > give_up:
                 raise AnswerWrong(CASE, wrong)
+
+    def _profiles(self, sampled: list[str]) -> dict[str, Profile]:
+        """What was last said of some."""
+        said = self._ground.bus.latest(self._product.topics.profiles, sampled)
+        return {customer: msgspec.json.decode(value, type=Profile) for customer, value in said.items()}
 
     def _restart(self) -> float:
         """How long (s) after a kill the first decision is out that only the whole state gives; all are looked at."""

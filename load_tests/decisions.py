@@ -1,16 +1,13 @@
-"""What the customers flow decides while it runs, with the moment the bus took each, and what it says of customers."""
+"""What the customers flow decides while it runs, with the moment the bus took each."""
 
 from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
 
-from flows.ids import partition_of
-from flows.schema import Profile
 from flows.topics.port import Message
 from load_tests.bus import Bus
 
@@ -69,29 +66,3 @@ class Decisions:
         """Let go of the bus."""
         self._subscription.close()
         self._topics.close()
-
-
-def latest_profiles(bus: Bus, topic: str, customers: Iterable[str]) -> dict[str, Profile]:
-    """What was last said of some customers."""
-    wanted = {customer.encode() for customer in customers}
-    found: dict[bytes, bytes] = {}
-    topics = bus.open()
-    try:
-        partitions = topics.partitions(topic)
-        for partition in sorted({partition_of(key, partitions) for key in wanted}):
-            reader = topics.reader(topic, partition, topics.bounds(topic, partition).low)
-            end = topics.bounds(topic, partition).end
-            try:
-                while reader.position < end:
-                    found |= _of(reader.read(_AT_MOST, wait=0.2), wanted)
-            finally:
-                reader.close()
-    finally:
-        topics.close()
-    return {key.decode(): msgspec.json.decode(value, type=Profile) for key, value in found.items()}
-
-
-def _of(messages: Iterable[Message], wanted: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    for message in messages:
-        if message.key in wanted and message.key is not None and message.value is not None:
-            yield message.key, message.value

@@ -53,20 +53,20 @@ class Processes:
 
     def pin(self) -> None:
         """Let all of them together use no more than the machine's last core."""
-        for process in self._running.values():
-            if psutil.LINUX:
-                psutil.Process(process.pid).cpu_affinity([max(os.sched_getaffinity(0))])
+        if psutil.LINUX:
+            for process in self._all():
+                process.cpu_affinity([max(os.sched_getaffinity(0))])
 
     def resident(self) -> int:
         """The memory (bytes) that all of them hold now."""
-        return sum(psutil.Process(process.pid).memory_info().rss for process in self._running.values())
+        return sum(process.memory_info().rss for process in self._all())
 
     def cpu_s(self) -> float:
-        """User and system time of all of them so far, threads included."""
+        """User and system time of all of them so far, with their threads and what they started themselves."""
         total = 0.0
-        for process in self._running.values():
+        for process in self._all():
             with contextlib.suppress(psutil.NoSuchProcess):
-                times = psutil.Process(process.pid).cpu_times()
+                times = process.cpu_times()
                 total += times.user + times.system
         return total
 
@@ -83,11 +83,21 @@ class Processes:
 
     def kill(self) -> None:
         """End all at once, which a flow survives at any moment."""
-        for process in self._running.values():
-            process.kill()
+        for process in self._all():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         for process in self._running.values():
             process.wait()
         self._running.clear()
+
+    def _all(self) -> list[psutil.Process]:
+        """Those that were started, and those that they started."""
+        found: list[psutil.Process] = []
+        for process in self._running.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                started = psutil.Process(process.pid)
+                found += [started, *started.children(recursive=True)]
+        return found
 
 
 @contextlib.contextmanager

@@ -49,13 +49,16 @@ class Product:
             topics.create([TopicSpec(self.telemetry, partitions)])
         finally:
             topics.close()
-        publish = [sys.executable, "-m", "flows.cli", "rules", "publish"]
-        run_once(publish, self.environment, self.folder / "logs", _PUBLISH_S)
+        run_once(self.command("rules", "publish"), self.environment, self.folder / "logs", _PUBLISH_S)
 
     def start(self, flow: str, count: int, running: Processes, epoch_s: int = 1) -> None:
         """Start a flow (`devices`, `customers`) in so many processes, recovery on."""
         dataflow = f"flows.pipeline:{flow}"
         start_bytewax(dataflow, flow, count, self.folder, self.environment, running, epoch_s)
+
+    def command(self, *arguments: str) -> list[str]:
+        """How `telltale` is called with some arguments."""
+        return [sys.executable, "-m", "flows.cli", *arguments]
 
     def recovery(self, flow: str) -> Path:
         """The folder of a flow's recovery store."""
