@@ -11,20 +11,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flows.customers import limits, shares
 from flows.customers.brakes import Brakes, NoBrakes
 from flows.customers.budgets import Purse
 from flows.customers.cause import Cause
 from flows.customers.choices import Chosen, choose, possible, unchosen
 from flows.customers.consequences import GIVEN_UP_AFTER_MS, change_of
+from flows.customers.holding import Holding
 from flows.customers.planning import Ground, Plan, plan, valid_for
 from flows.customers.questions import Questions
 from flows.customers.rule_index import RuleIndex
 from flows.customers.shares import Variant
 from flows.customers.state import Customer, Episode, episode_key
-from flows.durations import format_duration
 from flows.expressions import Expression
-from flows.rules.model import ActionEntry, Entry, Rule
+from flows.rules.model import ActionEntry, Entry
 from flows.rules.templates import fill
 from flows.schema import Check, Decision, Value, Verdict
 from flows.schema_change import Counted
@@ -119,7 +118,11 @@ class _Deciding:
         self._checks: list[Check] = []
         self._answered = answered
         self._questions = decider.questions(customer, cause, dry_run=self._dry)
-        self._variant = self._of_variant()
+        self._holding = (
+            None
+            if rule is None
+            else Holding(rule, customer, cause, self._questions, dry_run=self._dry, goes_on=self._goes_on())
+        )
 
     def decision(self) -> Decision:
         """Find the entries, hold back or plan each, and say what came of it."""
@@ -212,77 +215,25 @@ class _Deciding:
         return all(self._decider.now > since + valid_for(e, purposes) for e in possible(entries))
 
     def _held_back(self) -> str | None:
-        """Why the list may not act at all: its customer is not among the share, its guard, or a limit."""
-        rule, task = self._rule, self._task
-        if rule is None:
+        """Why the list may not act at all."""
+        task, holding = self._task, self._holding
+        if holding is None:
             return None
         if task is not None and task.refused is not None:
             return task.refused
-        refused = self._share(rule)
-        if refused is not None:
-            return refused
-        if task is None and self._cause.moment == "raised":
-            refused = self._guard(rule)
-        limited = self._is_limited()
-        return refused or (self._limit(rule) if limited else None)
+        guarded = task is None and self._cause.moment == "raised"
+        refused = holding.refusal(guarded=guarded, limited=self._is_limited())
+        self._checks += holding.checks
+        return refused
 
     def _is_limited(self) -> bool:
         return self._task.limited if self._task is not None else self._cause.moment == "raised"
 
-    def _of_variant(self) -> Variant | None:
-        """What the customer is to the rule; what goes on with something done goes on."""
-        if self._rule is None:
-            return None
-        if self._goes_on():
-            return shares.treated(self._rule)
-        return shares.variant_of(self._rule, self._cause.customer)
-
     def _goes_on(self) -> bool:
+        """Whether something was done already that this goes on with."""
         episode = self._episode()
         waited = self._task is not None and self._cause.root is not None
         return waited or (episode is not None and episode.acted)
-
-    def _share(self, rule: Rule) -> str | None:
-        """Whether the customer is among those the rule is for."""
-        variant = self._variant
-        if variant is None or self._goes_on():
-            return None
-        self._check("share", f"{rule.share:g} of all customers", variant.in_share)
-        if variant.in_share and rule.hold_out > 0:
-            self._check("hold_out", f"{rule.hold_out:g} held out", variant.held_out)
-        return None if variant.in_share else "share"
-
-    def _guard(self, rule: Rule) -> str | None:
-        if rule.guard is None:
-            return None
-        result, seen = self._questions.ask(rule.guard)
-        self._check("guard", rule.guard.text, result, seen)
-        return None if result else "guard" if result is False else "guard: unknown"
-
-    def _limit(self, rule: Rule) -> str | None:
-        for counted, at_most, text in self._limits(rule):
-            times = self._customer.times(counted.key)
-            allowed = limits.allows(times, self._cause.at, at_most, counted.every)
-            seen: dict[str, Value] = {
-                "counted": limits.within(times, self._cause.at, counted.every),
-                "at_most": at_most,
-            }
-            self._check("limit", text, allowed, seen)
-            if not allowed:
-                return f"limit: {text}"
-        return None
-
-    def _limits(self, rule: Rule) -> list[tuple[Counted, int, str]]:
-        """The limits kept with the customer: per device and per customer."""
-        found: list[tuple[Counted, int, str]] = []
-        for limit in rule.limits:
-            if limit.per == "rule" or (limit.per == "device" and self._cause.device is None):
-                continue
-            of = self._cause.device if limit.per == "device" else ""
-            key = f"{'dry' if self._dry else 'live'}|{rule.name}|{limit.per}|{of}|{limit.every}"
-            text = f"{limit.at_most} per {limit.per} in {format_duration(limit.every)}"
-            found.append((Counted(key=key, every=limit.every), limit.at_most, text))
-        return found
 
     def _chosen(self, entries: Sequence[Entry], path: str, *, made: bool) -> Chosen:
         """The actions of the list; a choice is made only where something may come of it."""
@@ -293,7 +244,7 @@ class _Deciding:
         return chosen
 
     def _ground(self, held_back: str | None) -> Ground:
-        decider, task, rule = self._decider, self._task, self._rule
+        decider, task, rule, variant = self._decider, self._task, self._rule, self._variant()
         rule_set = decider.rules.rule_set
         return Ground(
             cause=self._explained(),
@@ -307,7 +258,7 @@ class _Deciding:
             dry_run=self._dry,
             held_back=held_back,
             hold=None if task is None else task.hold,
-            held_out=self._variant is not None and self._variant.held_out,
+            held_out=variant is not None and variant.held_out,
             compete=task is None or task.compete,
             sensitive=rule is not None and rule.sensitive,
             brakes=decider.brakes.active(decider.now),
@@ -337,12 +288,15 @@ class _Deciding:
     def _counted(self, plans: Sequence[Plan]) -> list[Counted]:
         """What is counted under limits: what was done, and what was only not done because it was held out."""
         counts = self._is_limited() and any(each.goes or each.would_go for each in plans)
-        return [c for c, _, _ in self._limits(self._rule)] if self._rule is not None and counts else []
+        return [] if self._holding is None or not counts else self._holding.counted()
+
+    def _variant(self) -> Variant | None:
+        return None if self._holding is None else self._holding.variant
 
     def _result(
         self, verdict: Verdict, reason: str | None, plans: Sequence[Plan], chosen: Chosen, ground: Ground
     ) -> Decision:
-        cause, variant = ground.cause, self._variant
+        cause, variant = ground.cause, self._variant()
         change = change_of(
             self._customer,
             cause,

@@ -13,19 +13,18 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from flows.customers import bids, follow_ups, lapses, look_ups, releases, sequences, suppressions
 from flows.customers import cause as causes
+from flows.customers import follow_ups, lapses, look_ups, releases, sequences, suppressions
 from flows.customers.cause import Cause
-from flows.customers.decide import Decider, Task
-from flows.customers.follow_ups import cause_of
+from flows.customers.decide import Task
 from flows.customers.listening import forget_heard, heard_by
-from flows.customers.paths import action_at, follow_up_at
+from flows.customers.paths import action_at
+from flows.customers.settling import Settling, put_waiting
 from flows.customers.state import (
     FORGET_AFTER_MS,
     Asked,
     Customer,
     Heard,
-    apply,
     is_decided,
     settle,
     take_outcome,
@@ -33,17 +32,14 @@ from flows.customers.state import (
 from flows.customers.suppressions import end_of
 from flows.customers.triggers import AlarmFor, AnswerOf, EventFor, OutcomeOf, RoleEnded
 from flows.rules.model import Rule
-from flows.schema import Check, Decision, LookUp, Outcome
+from flows.schema import Decision, LookUp
 from flows.schema_change import Waiting
 
 Judged = Decision | LookUp
 
 
-class Judge:
+class Judge(Settling):
     """Decides with one rule set at one wall-clock time; knows no customer by itself."""
-
-    def __init__(self, decider: Decider) -> None:
-        self._decider, self._rules = decider, decider.rules
 
     def on_alarm(self, customer: Customer, found: AlarmFor) -> Sequence[Judged]:
         """Decide on a transition, unless that was done before."""
@@ -54,12 +50,11 @@ class Judge:
         if look_ups.is_asked(customer, alarm.id):
             return []
         cause = causes.of_alarm(found)
-        if (
-            look_ups.is_queued(customer, found)
-            and look_ups.ask(self._decider, customer, cause, found) is None
-        ):
-            look_ups.queue(customer, cause, found)
-            return []
+        if look_ups.is_queued(customer, found):
+            asked = look_ups.ask(self._decider, customer, cause, found)
+            if asked is None:
+                look_ups.queue(customer, cause, found)
+            return asked or []
         return [*self._begin(customer, cause, found), *self._notice(customer)]
 
     def on_event(self, customer: Customer, found: EventFor) -> Sequence[Judged]:
@@ -121,25 +116,11 @@ class Judge:
             rule = self._rules.rule(begun.rule)
             if rule is None or not rule.sequence:
                 done = sequences.Walk("broken", 0, max(customer.at, begun.at), 0, {})
-                name = self._name(customer)
-                cause = sequences.sequence_cause(sequence, part, begun, done, name, self._number)
+                cause = sequences.sequence_cause(sequence, part, begun, done, customer.name, self._number)
                 out += self._decide(customer, cause, Task(nothing=follow_ups.RULE_REMOVED), (sequence,))
         while (found := look_ups.without_rule(customer, self._rules)) is not None:
             out += self._decide_asked(customer, *found, task=Task(nothing=follow_ups.RULE_REMOVED))
         return out
-
-    def _without_rule(self, customer: Customer, part: str, waiting: Waiting) -> list[Decision]:
-        rule = self._rules.rule(waiting.rule)
-        at = max(customer.at, waiting.since)
-        if waiting.kind == "quiet":
-            entry = None if rule is None else action_at(rule, waiting.path)
-            if entry is not None and entry.suppress is not None:
-                return []
-            reason = follow_ups.RULE_REMOVED if rule is None else follow_ups.RULE_CHANGED
-            return self._release(customer, part, waiting, at, reason)
-        if waiting.kind == "stage" or rule is not None:
-            return []
-        return self._drop(customer, part, waiting, at, follow_ups.RULE_REMOVED)
 
     def on_role_ended(self, customer: Customer, found: RoleEnded) -> Sequence[Judged]:
         """Let the customer's episodes of the thing lapse."""
@@ -162,22 +143,6 @@ class Judge:
                 settle(customer, settles)
                 return [*asked]
         return [*self._decide(customer, cause, settles=settles)]
-
-    def _decide(
-        self,
-        customer: Customer,
-        cause: Cause,
-        task: Task | None = None,
-        settles: tuple[str, ...] = (),
-        answered: Sequence[Check] = (),
-    ) -> list[Decision]:
-        """Decide and apply; of what was folded already only what it settled is let go of."""
-        if customer.pending.pop(cause.decision, None) is not None:
-            settle(customer, settles if task is None else (*settles, *task.settles))
-            return []
-        decision = self._decider.decide(customer, cause, task, settles=settles, answered=answered)
-        apply(customer, decision)
-        return [decision]
 
     def _notice(self, customer: Customer) -> list[Decision]:
         """Let what was heard call off follow-ups and meet the conditions of suppressions, whichever came first."""
@@ -246,8 +211,7 @@ class Judge:
             elif done.state == "broken":
                 settle(customer, (sequence,))
             else:
-                name = self._name(customer)
-                cause = sequences.sequence_cause(sequence, part, begun, done, name, self._number)
+                cause = sequences.sequence_cause(sequence, part, begun, done, customer.name, self._number)
                 out += self._begin(customer, cause, None, settles=(sequence,))
         return out
 
@@ -260,89 +224,8 @@ class Judge:
     def _decide_asked(
         self, customer: Customer, part: str, decision: str, asked: Asked, task: Task | None = None
     ) -> list[Decision]:
-        cause, checks = look_ups.asked_cause(self._decider, self._name(customer), part, decision, asked)
+        cause, checks = look_ups.asked_cause(self._decider, customer.name, part, decision, asked)
         return self._decide(customer, cause, task, (decision,), checks)
-
-    def _decide_due(self, customer: Customer, part: str, waiting: Waiting) -> list[Decision]:
-        at = end_of(waiting)
-        rule = self._rules.rule(waiting.rule)
-        match waiting.kind:
-            case "bid":
-                return self._decide_bids(customer, waiting)
-            case "quiet":
-                satisfied = waiting.due is not None and waiting.due <= waiting.until
-                reason = releases.SATISFIED if satisfied else releases.AT_MOST
-                return self._release(customer, part, waiting, at, reason)
-            case "stage":
-                return self._drop(customer, part, waiting, at, f"the stage {waiting.stage} is over")
-            case _:
-                if waiting.due is None:
-                    return self._drop(customer, part, waiting, at, follow_ups.GIVEN_UP)
-                cause = cause_of(waiting, part, self._name(customer), self._number, at)
-                return self._decide(customer, cause, follow_ups.task_of(waiting, rule))
-
-    def _decide_bids(self, customer: Customer, first: Waiting) -> list[Decision]:
-        """The bids of one window, the best first: the first that goes out beats the others."""
-        out: list[Decision] = []
-        winner: str | None = None
-        for bid in bids.competing(customer, first, self._rules):
-            rule = self._rules.rule(bid.waiting.rule)
-            cause = bids.bid_cause(bid, self._name(customer), self._number, first.until)
-            found = self._decide(customer, cause, bids.bid_task(bid.waiting, rule, winner))
-            if winner is None and any(decision.change.acted for decision in found):
-                winner = bid.waiting.rule
-            out += found
-        return out
-
-    def _follow_outcome(
-        self, customer: Customer, part: str, waiting: Waiting, outcome: Outcome
-    ) -> list[Decision]:
-        """What an outcome does to one follow-up that waits for it."""
-        rule = self._rules.rule(waiting.rule)
-        follow_up = None if rule is None else follow_up_at(rule, waiting.path)
-        if follow_up is not None and follow_ups.fits(follow_up, outcome):
-            answered = follow_ups.with_answer(waiting, follow_up, outcome)
-            if follow_up.after is not None:
-                put_waiting(customer, part, answered)
-                return []
-            cause = cause_of(answered, part, self._name(customer), self._number, outcome.at)
-            return self._decide(customer, cause, follow_ups.task_of(answered, rule))
-        if follow_ups.is_final(outcome):
-            became = outcome.result or outcome.status
-            return self._drop(
-                customer, part, waiting, outcome.at, f"not called for: the outcome was {became}"
-            )
-        return []
-
-    def _release(
-        self, customer: Customer, part: str, waiting: Waiting, at: int, reason: str
-    ) -> list[Decision]:
-        if customer.pending.pop(waiting.id, None) is not None:
-            settle(customer, (waiting.id,))
-            return []
-        cause = cause_of(waiting, part, self._name(customer), self._number, at)
-        decision = releases.release(self._decider, customer, cause, waiting, reason)
-        apply(customer, decision)
-        return [decision]
-
-    def _drop(self, customer: Customer, part: str, waiting: Waiting, at: int, reason: str) -> list[Decision]:
-        """Let go of something that waits, and say why."""
-        cause = cause_of(waiting, part, self._name(customer), self._number, at)
-        return self._decide(customer, cause, Task(nothing=reason, settles=(waiting.id,)))
-
-    @property
-    def _number(self) -> int:
-        return self._rules.rule_set.number
-
-    def _name(self, customer: Customer) -> str:
-        return customer.name
-
-
-def put_waiting(customer: Customer, part: str, waiting: Waiting) -> None:
-    """Keep something that waits as it is now, which counts as a change of its part."""
-    kept = customer.part(part)
-    kept.number += 1
-    kept.waiting[waiting.id] = waiting
 
 
 def _first_due(customer: Customer, now: int) -> tuple[str, Waiting] | None:

@@ -31,7 +31,7 @@ from flows.rules.model import (
     RuleSet,
     SequenceStep,
 )
-from flows.schema import Alarm, Answer, Brake, Decision, Event, LookUp, Outcome
+from flows.schema import Alarm, Answer, Brake, Decision, Event, LookedUp, LookUp, Outcome
 from flows.schema_people import Consent, Person
 from tests.unit.customers.world import MINUTE, T0, TENANT, entry
 
@@ -193,12 +193,12 @@ class Desk:
         )
         return self.took(self.judge.on_outcome(self.customer, OutcomeOf(outcome)))
 
-    def answer(self, name: str, status: str = "answered", **values: Any) -> list[Decision]:
+    def answer(self, name: str, status: LookedUp = "answered", **values: Any) -> list[Decision]:
         """What another system says to the last question of a name."""
         question = next(q for q in reversed(self.asked) if q.name == name)
         answer = Answer(
             id=question.id, customer=self.customer.name, status=status, values=values, at=self.now
-        )  # type: ignore[arg-type]
+        )
         return self.took(self.judge.on_answer(self.customer, AnswerOf(answer)))
 
     def tick(self, minute: float) -> list[Decision]:
