@@ -1,4 +1,7 @@
-"""The customers' half of a rule's test: who it is, what is decided, what becomes of it, and the limit over all."""
+"""The customers' half of a rule's test: who it is, what is decided and when, what becomes of it, the limit over all.
+
+Time jumps: from what is sent to what is due, so that a case that goes on for a year is played at once.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,28 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import accumulate
 
+from flows.backtest import happening
+from flows.backtest.given import customer_of
+from flows.customers.batch import Out, due
 from flows.customers.bucket import Bucket
-from flows.customers.judge import due
 from flows.customers.packed import Packed
-from flows.customers.profile import Cell, cell_key, cell_of
 from flows.customers.resolve import AlarmIn, EventIn, IdentityIn, Incoming, Resolver
 from flows.customers.rule_index import CurrentRules, RuleBook
 from flows.customers.rule_limits import Decided, RuleLimits
-from flows.customers.state import Customer, Item, Part
-from flows.customers.triggers import OutcomeOf
+from flows.customers.triggers import AnswerOf, OutcomeOf, Tick, Trigger
 from flows.rules.case import Case, CaseEvent, CaseOutcome, exact
-from flows.rules.model import Rule, RuleSet
-from flows.rules.testing import Done, Happened
-from flows.schema import Action, Alarm, Decision, Event, Identity, Outcome, Role
+from flows.rules.model import Rule
+from flows.rules.testing import Happened
+from flows.schema import Action, Alarm, Answer, Decision, Event, Identity, LookUp, Outcome, Role
+from flows.sources.identifiers import is_thing
 
 DEVICE = "device-1"
 SUBJECT = f"device:{DEVICE}"
-_REFUSALS = {"guard": "guard", "limit": "limit", "nobody is": "role"}
+# Of whom events are that name nobody and that the rule itself does not look for.
+_SOMEBODY = "somebody:of-the-test"
+_OWNER = "owner"
+
+Sent = Alarm | tuple[int, CaseEvent] | CaseOutcome
 
 
 class Deciding:
@@ -32,130 +40,135 @@ class Deciding:
         self._rule, self._case, self._now = rule, case, case.start
         self.unplayed: list[str] = []
         self._done: dict[str, Action] = {}
+        self._names: dict[str, str] = {}
         book = RuleBook(sets)
         self._resolver, self._limits = Resolver(book), RuleLimits(book)
-        roles = tuple(Role(role=role, customer=who) for role, who in case.given.roles.items())
-        self._resolver.take(IdentityIn(SUBJECT, Identity(number=1, roles=roles)))
+        # A sequence goes on with whoever its events are of.
+        self._decider = case.given.roles.get(_OWNER if rule.sequence else rule.customer, SUBJECT)
+        self._introduce()
         customers = Packed(due=due)
-        for name in self._deciders():
-            customers.put(name, _known(case, sets.current))
+        for name in {self._decider, *self._subjects()}:
+            customers.put(name, customer_of(case.given, sets.current, case.start - 1))
         tenant = sets.current.tenant
         self._bucket = Bucket(tenant, book, lambda: self._now, customers, case.given.zone)
 
-    def _deciders(self) -> set[str]:
-        """Whom what is given is known of: who holds the deciding role, and the subjects of events."""
-        subjects = {event.subject for event in self._case.events if event.subject}
-        return {self._case.given.roles.get(self._rule.customer, SUBJECT), *subjects}
+    def _subjects(self) -> set[str]:
+        return {event.subject for event in self._case.events if event.subject}
+
+    def _introduce(self) -> None:
+        """Say who is who: the roles are to every thing that the case speaks of."""
+        roles = tuple(Role(role=role, customer=who) for role, who in self._case.given.roles.items())
+        for thing in sorted({SUBJECT, *filter(is_thing, self._subjects())}):
+            self._resolver.take(IdentityIn(thing, Identity(number=1, roles=roles), first=True))
+        self._resolver.take(IdentityIn(_SOMEBODY, Identity(number=1, customer=self._decider), first=True))
 
     def happened(self, alarms: Iterable[Alarm]) -> Iterator[Happened]:
-        """What was done or refused at alarms and events; at one time alarms come first, outcomes last.
+        """What was done or refused, in order: at one time first what is due, then alarms, events and outcomes.
 
         Alarms keep their order, though one that silence brought about may bear an earlier time than the last.
         """
-        case, found = self._case, list(alarms)
-        clock = accumulate((alarm.at - case.start for alarm in found), max)
-        events = [(event.offset, 1, (i, event)) for i, event in enumerate(case.events)]
-        outcomes = [(outcome.offset, 2, outcome) for outcome in case.outcomes]
-        timeline = [*((at, 0, alarm) for at, alarm in zip(clock, found, strict=True)), *events, *outcomes]
-        for _, _, what in sorted(timeline, key=lambda each: each[:2]):
-            if isinstance(what, Alarm):
-                yield from self._alarm(what)
-            elif isinstance(what, CaseOutcome):
-                self._outcome(what)
-            else:
-                yield from self._event(*what)
+        for at, _, sent in self._timeline(list(alarms)):
+            yield from self._due(at)
+            self._now = at
+            match sent:
+                case Alarm():
+                    yield from self._alarm(sent)
+                case CaseOutcome():
+                    yield from self._outcome(sent)
+                case place, event:
+                    yield from self._resolved(EventIn(self._event_of(event, place), at))
+        yield from self._due(self._case.start + self._case.until)
+
+    def _timeline(self, alarms: list[Alarm]) -> list[tuple[int, int, Sent]]:
+        """All that comes, with when (ms) and which is first of what comes at one time."""
+        case, start = self._case, self._case.start
+        clock = accumulate((alarm.at for alarm in alarms), max)
+        timeline: list[tuple[int, int, Sent]] = [
+            *((at, 0, alarm) for at, alarm in zip(clock, alarms, strict=True)),
+            *((start + event.offset, 1, (i, event)) for i, event in enumerate(case.events)),
+            *((start + outcome.offset, 2, outcome) for outcome in case.outcomes),
+        ]
+        return sorted(timeline, key=lambda each: each[:2])
+
+    def _due(self, until: int) -> Iterator[Happened]:
+        """What is due by a time (ms), each at its own: what happened before it is known then."""
+        while (at := self._bucket.due()) is not None and at <= until:
+            self._now = max(self._now, at)
+            yield from self._told(self._take(Tick(self._now)))
 
     def _alarm(self, alarm: Alarm) -> Iterator[Happened]:
-        for decision in self._decide(AlarmIn(alarm), alarm.at):
-            yield Happened(
-                at=alarm.at - self._case.start,
-                transition=alarm.transition,
-                severity=alarm.severity,
-                do=_done(decision),
-                refused=_refused(decision),
-            )
+        """What came of a transition at once is told with it, even if that was nothing; what comes later is not."""
+        for decision in self._resolve(AlarmIn(alarm)):
+            if decision.trigger == alarm.id:
+                yield happening.of_alarm(decision, alarm, self._case.start)
+            else:
+                yield from self._told([decision])
 
-    def _event(self, place: int, given: CaseEvent) -> Iterator[Happened]:
-        """What was done at an event, or refused; a decision that there is nothing to do is not shown."""
-        at = self._case.start + given.offset
-        for decision in self._decide(EventIn(self._event_of(given, at, place), at), at):
-            did, refused = _done(decision), _refused(decision)
-            if did or refused is not None:
-                yield Happened(at=given.offset, do=did, refused=refused)
+    def _resolved(self, incoming: Incoming) -> Iterator[Happened]:
+        yield from self._told(self._resolve(incoming))
 
-    def _event_of(self, given: CaseEvent, at: int, place: int) -> Event:
+    def _told(self, decisions: Iterable[Decision]) -> Iterator[Happened]:
+        for decision in decisions:
+            yield from happening.of_anything_else(decision, self._now - self._case.start, self._names)
+
+    def _event_of(self, given: CaseEvent, place: int) -> Event:
+        kind = given.type or self._rule.event or ""
+        own = kind == self._rule.event or bool(self._rule.sequence)
         return Event(
             id=given.id or f"event-{place + 1}",
             source=given.source,
-            type=given.type or self._rule.event or "",
-            subject=given.subject or SUBJECT,
-            time=datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds"),
+            type=kind,
+            subject=given.subject or (SUBJECT if own else _SOMEBODY),
+            time=datetime.fromtimestamp(self._now / 1000, UTC).isoformat(timespec="milliseconds"),
             data=given.data,
         )
 
-    def _outcome(self, given: CaseOutcome) -> None:
-        """Tell the bucket what became of the last action of that name."""
+    def _outcome(self, given: CaseOutcome) -> Iterator[Happened]:
+        """Tell what became of the last action of that name."""
         action = self._done.get(given.action)
         if action is None:
             self.unplayed.append(
                 f"the outcome at {exact(given.offset)} is of {given.action!r}, which was not done by then"
             )
             return
-        self._now = self._case.start + given.offset
         outcome = Outcome(
             id=action.id,
             tenant=action.tenant,
             customer=action.customer,
+            decider=action.decider,
             kind=action.kind,
             status=given.status,
             at=self._now,
             connector="test",
             reason=given.reason,
             reference=given.reference,
+            result=given.result,
+            data=given.data,
         )
-        self._bucket.take([OutcomeOf(outcome)])
+        yield from self._told(self._take(OutcomeOf(outcome)))
 
-    def _decide(self, incoming: Incoming, at: int) -> Iterator[Decision]:
-        self._now = at
+    def _resolve(self, incoming: Incoming) -> Iterator[Decision]:
         for trigger in self._resolver.take(incoming):
-            for decided in self._bucket.take([trigger]):
-                if isinstance(decided, Decided):
-                    decision = self._limits.take(decided).decision
-                    self._done |= {
-                        p.action.name: p.action for p in decision.actions if p.status == "published"
-                    }
-                    yield decision
+            yield from self._take(trigger)
 
+    def _take(self, trigger: Trigger) -> Iterator[Decision]:
+        """What is decided on a trigger; a look-up whose answer the case gives is answered at once."""
+        out: list[Out] = self._bucket.take([trigger])
+        for each in out:
+            if isinstance(each, Decided):
+                yield self._counted(each)
+            elif isinstance(each, LookUp):
+                said = self._case.given.look_ups.get(each.name)
+                if said is not None:
+                    answer = Answer(
+                        id=each.id, customer=each.customer, status="answered", values=said, at=self._now
+                    )
+                    yield from self._take(AnswerOf(answer))
 
-def _done(decision: Decision) -> tuple[Done, ...]:
-    """The actions that go out (or would, in a dry run)."""
-    return tuple(_told(p.action) for p in decision.actions if p.status in ("published", "dry_run"))
-
-
-def _told(action: Action) -> Done:
-    """An action with what a test may ask of it."""
-    own = {"to": action.to, "purpose": action.purpose, "about": action.about, **action.parameters}
-    return Done(action.name, {name: str(value) for name, value in own.items() if value is not None})
-
-
-def _refused(decision: Decision) -> str | None:
-    """Why the actions do not go out, in the words of the tests."""
-    if decision.verdict == "refused":
-        reason = decision.reason or ""
-        return next((word for begin, word in _REFUSALS.items() if reason.startswith(begin)), reason)
-    return decision.verdict if decision.verdict in ("held", "too_late", "dry_run") else None
-
-
-def _known(case: Case, rule_set: RuleSet) -> Customer:
-    """A customer of whom is known what the case gives."""
-    given = case.given
-    cells: dict[str, Cell] = {
-        cell_key(a): cell_of(a, case.start - 1, given.profile[a.name])
-        for a in rule_set.profile
-        if given.profile.get(a.name) is not None
-    }
-    items = {
-        f"given-{i}": Item(kind, about, rule="", episode=None, status="open")
-        for i, (kind, _, about) in enumerate(each.partition(":") for each in given.open)
-    }
-    return Customer(at=case.start - 1, parts={"given": Part(number=1, cells=cells, items=items)})
+    def _counted(self, decided: Decided) -> Decision:
+        decision = self._limits.take(decided).decision
+        for planned in decision.actions:
+            self._names[planned.action.id] = planned.action.name
+            if planned.status == "published":
+                self._done[planned.action.name] = planned.action
+        return decision
