@@ -18,6 +18,7 @@ KINDS = (
     "offer_appointment",
     "start_process",
     "suppress",
+    "release",
     "set_stage",
 )
 

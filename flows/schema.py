@@ -173,7 +173,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One question that a decision asked."""
 
-    kind: Annotated[str, Meta(description="mode, episode, guard, limit, valid_for, if, purpose or role.")]
+    kind: Annotated[
+        str,
+        Meta(
+            description="mode, share, hold_out, silence, episode, guard, limit, valid_for, choose, if, purpose, role, "
+            "consent, quiet, budget, look_up or release."
+        ),
+    ]
     text: Annotated[str, Meta(description="The question, as the rule has it.")]
     result: Annotated[bool | None, Meta(description="The answer; none is unknown.")]
     values: Annotated[dict[str, Value], Meta(description="What it saw.")] = {}

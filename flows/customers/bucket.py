@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flows.customers.batch import Batch, Out, due
+from flows.customers.brakes import Brakes, NoBrakes
 from flows.customers.decide import Decider
 from flows.customers.judge import Judge
 from flows.customers.packed import Packed
@@ -31,11 +32,13 @@ class Bucket:
         clock: Callable[[], int],
         customers: Packed | None = None,
         zone: str | None = None,
+        brakes: Brakes | None = None,
     ) -> None:
         self._tenant = tenant
         self._book = book
         self._clock = clock
         self._zone = zone
+        self._brakes = brakes or NoBrakes()
         self._customers = Packed(due=due) if customers is None else customers
         self._bound = False
 
@@ -51,7 +54,7 @@ class Bucket:
     def take(self, triggers: list[Trigger]) -> list[Out]:
         """The decisions and handoffs on a batch in its order, then the profile of each customer it changed."""
         now = self._clock()
-        decider = Decider(self._tenant, self._book.index, now, self._zone)
+        decider = Decider(self._tenant, self._book.index, now, self._zone, self._brakes)
         batch = Batch(self._customers, Judge(decider), decider.rules, now, bound=self._bound)
         for trigger in triggers:
             batch.take(trigger)

@@ -41,6 +41,7 @@ from flows.engine.rule_sets import PollSource
 from flows.engine.sink import Beat, Outgoing, Settle, TopicSink
 from flows.engine.ticks import Dues, Ticking, TickSource
 from flows.metrics import Metrics
+from flows.rules.braking import Brakes
 from flows.rules.model import RuleSet
 from flows.settings import Settings
 from flows.steps import NO_STEPS, STEP_FAILED, Steps
@@ -61,6 +62,18 @@ class RuleSets(Protocol):
     def poll(self) -> object:
         """Take in what is new, without waiting."""
         ...
+
+
+class Followed:
+    """What lies on the topic `rules`, taken in together; a set that cannot be read keeps no brake from holding."""
+
+    def __init__(self, rule_sets: RuleSets, brakes: Brakes) -> None:
+        self._rule_sets, self._brakes = rule_sets, brakes
+
+    def poll(self) -> object:
+        """Take in what is new, without waiting."""
+        self._brakes.poll()
+        return self._rule_sets.poll()
 
 
 def customers_flow(
@@ -89,7 +102,8 @@ def customers_flow(
         group, batch = topics.group(GROUP), settings.customers.batch
         return MessageSource(open_topics, topic, group, to_items, batch, watch=watch, time_of=time_of)
 
-    rules = PollSource(rule_sets, watch=watch)
+    brakes = Brakes(open_topics(), topics, settings.tenant, watch.clock)
+    rules = PollSource(Followed(rule_sets, brakes), watch=watch)
     published = PublishedSource(open_topics, topics.decisions, decoder.published, watch)
     handed_over = PublishedSource(open_topics, topics.handoffs, decoder.handed_over, watch)
     identity = LatestSource(
@@ -138,7 +152,7 @@ def customers_flow(
     triggers = op.merge("triggers", straight, op.map("to-bucket", resolved, to_bucket))
     buckets = operators.Buckets(
         tenant=settings.tenant, book=book, clock=watch.clock, key_of=where.of_customer,
-        bases=bases, dues=dues, metrics=metrics,
+        bases=bases, dues=dues, metrics=metrics, brakes=brakes,
     )  # fmt: skip
     said = op.stateful_batch(names.CUSTOMERS_BUCKETS, triggers, operators.bucket_step(buckets))
     kept = op.branch("new-bases", said, _is_base)

@@ -12,6 +12,7 @@ from bytewax.operators import StatefulBatchLogic  # pyright: ignore[reportMissin
 
 from flows.customers.bases import Bases, NewBase, read_base, saved_base
 from flows.customers.batch import Out, due
+from flows.customers.brakes import Brakes
 from flows.customers.bucket import Bucket
 from flows.customers.packed import Packed, generation_of
 from flows.customers.resolve import Incoming, Resolved, Resolver
@@ -56,6 +57,7 @@ class Buckets(msgspec.Struct, frozen=True, kw_only=True):
     bases: Bases
     dues: Dues
     metrics: Metrics
+    brakes: Brakes
 
 
 class Saved(msgspec.Struct, array_like=True):
@@ -129,7 +131,9 @@ class BucketStep(StatefulBatchLogic[Trigger, Out | NewBase, bytes]):
             if base is None and generation_of(delta):
                 return None
         self._customers = Packed(base, delta, due)
-        self._bucket = Bucket(buckets.tenant, buckets.book, buckets.clock, self._customers)
+        self._bucket = Bucket(
+            buckets.tenant, buckets.book, buckets.clock, self._customers, brakes=buckets.brakes
+        )
         self._note(self._saved)
         return self._bucket
 
