@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from load_tests import backtest, customers, identity, latency, legs, memory, restart, rules
+from load_tests import backtest, customers, hot_customer, identity, latency, legs, memory, restart, rules
 from load_tests.bus import Bus, open_bus
 from load_tests.case import Case
 from load_tests.failures import LoadTestFailed, NoSuchLeg
@@ -20,7 +20,7 @@ from load_tests.report import Report
 
 _GARBAGE_SHARE = 0.01
 INTERLEAVED = ("ceiling", "ours", "backtest", "naive", "ours_garbage")
-ONCE = ("rules", "memory", "restart", "latency", "customers", "identity", "merge_storm")
+ONCE = ("rules", "memory", "restart", "latency", "customers", "identity", "merge_storm", "hot_customer")
 _NOT_ON_SQLITE = ("naive",)
 
 
@@ -98,6 +98,7 @@ class Bench:
             "latency": lambda: latency.measure(ground, case),
             "customers": lambda: customers.measure(ground, case),
             "identity": lambda: identity.measure(ground, case),
+            "hot_customer": lambda: hot_customer.measure(ground, case),
             "merge_storm": lambda: identity.measure_storm(ground, case),
         }
 

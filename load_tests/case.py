@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from load_tests.failures import CaseWrong
 
 CASES = Path(__file__).parent / "cases"
+
+
+Database = Literal["sqlite", "postgresql"]
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,12 +27,21 @@ class Live(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     episodes: float
 
 
+class Hot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One customer with a `rate` of events a second beside the `others`, so many customers; all for some seconds."""
+
+    customers: int
+    others: float
+    rate: float
+    seconds: float
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sizes of one benchmark; readings of all devices together, `processes` of the flow and of the ceiling.
 
-    Of the `customers` a share is `active`, with so many events; they are kept in so many `buckets` and put on
-    disk every `epoch_s`. With so many `identifiers` in its store, identity gets so many pieces of `evidence`; in the
-    `storm` so many people turn out to share one.
+    Of the `customers` a share is `active`, with so many events; they are kept in so many `buckets` and put on disk
+    every `epoch_s`. With so many `identifiers` in each of its databases, identity gets so many pieces of `evidence`;
+    in the `storm` so many people turn out to share one.
     """
 
     seed: int
@@ -52,7 +64,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     identifiers: int
     evidence: int
     storm: int
+    databases: tuple[Database, ...]
     live: Live
+    hot: Hot
 
 
 def load_case(name: str, changes: Mapping[str, Any]) -> Case:

@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-KINDS = ("sqlite", "postgresql")
+from load_tests.case import Database
 
 
 @contextlib.contextmanager
-def open_database(kind: str, folder: Path) -> Iterator[str]:
+def open_database(kind: Database, folder: Path) -> Iterator[str]:
     """The URL of a new database, as long as the block lasts."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'identity.db'}"

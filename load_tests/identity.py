@@ -7,8 +7,8 @@ Nothing counts unless sampled tokens stand together as the plain answer says.
 
 from __future__ import annotations
 
-from load_tests.case import Case
-from load_tests.databases import KINDS, open_database
+from load_tests.case import Case, Database
+from load_tests.databases import open_database
 from load_tests.failures import AnswerWrong
 from load_tests.figures import Figure, figure
 from load_tests.identified import Identified, Taken
@@ -26,7 +26,7 @@ from load_tests.register import (
 )
 from load_tests.upserts import bare_upserts
 
-_BARS = {"sqlite": 5_000, "postgresql": 2_000}
+_BARS: dict[Database, int] = {"sqlite": 5_000, "postgresql": 2_000}
 _BATCH = 1_000  # settings.identity.batch
 _SAMPLED = 500
 _ENTRIES_A_PERSON = 1.1  # what a newer row says of each, and nothing but a few because of what they share
@@ -35,10 +35,10 @@ _SLOWING = 2.0
 
 def measure(ground: Ground, case: Case) -> list[Figure]:
     """Pieces of evidence a second on each database; raises AnswerWrong, NotInTime, ProcessEnded."""
-    return [found for kind in KINDS for found in _on(ground, case, kind)]
+    return [found for kind in case.databases for found in _on(ground, case, kind)]
 
 
-def _on(ground: Ground, case: Case, kind: str) -> list[Figure]:
+def _on(ground: Ground, case: Case, kind: Database) -> list[Figure]:
     people = max(1, case.identifiers // PER_ROW)
     register = Register(seed=case.seed, people=people, rows=case.evidence)
     right = answer(register, max(1, people // _SAMPLED))

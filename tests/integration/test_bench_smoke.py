@@ -64,3 +64,22 @@ def test_the_naive_flow_is_a_leg_of_kafka_alone() -> None:
     """Both buses have every leg but the naive one, whose source reads nothing but Kafka."""
     assert known_legs("kafka") == [*INTERLEAVED, *ONCE]
     assert set(known_legs("kafka")) - set(known_legs("sqlite")) == {"naive"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("leg", "figures"),
+    [
+        ("customers", {"300 customers: rate", "300 customers: restart to right decision"}),
+        ("hot_customer", {"others beside one with 50 events/s: p99 ratio"}),
+        ("identity", {"900 identifiers, sqlite: evidence ÷ upserts"}),
+        ("merge_storm", {"100 merges through one id: published"}),
+    ],
+)
+def test_legs_about_customers_answer_right(leg: str, figures: set[str]) -> None:
+    """Each leg about people comes to the plain answer on the real processes, and says what it is there to say."""
+    done = run_bench("--bus", "sqlite", "--case", "smoke", "--legs", leg)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["right"]
+    assert figures <= report["figures"].keys()
