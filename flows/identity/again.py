@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flows.identity.evidence import Batch
 from flows.identity.intake import Intake
 from flows.identity.matching import Matching
-from flows.identity.store import read_state, rows_where, upsert, write_state
+from flows.identity.rows import read_state, rows_where, upsert, write_state
 from flows.identity.tables import consumed, evidence, evidence_key
 from flows.identity.taking import Taken
 from flows.identity.writer import Writer

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flows.identity.clusters import Partition, Piece, current, owner
 from flows.identity.matching import MOST_HOLDERS, Matching
 from flows.identity.region import Region, others_who_hold
-from flows.identity.store import rows_where
+from flows.identity.rows import rows_where
 from flows.identity.tables import customer
 
 
@@ -119,45 +119,40 @@ def _mint_again(
 
 
 def owners(
-    connection: sa.Connection, region: Region, found: Partition, of: dict[str, str], matching: Matching
+    connection: sa.Connection,
+    region: Region,
+    found: Partition,
+    gone: Collection[str],
+    of: dict[str, str],
+    matching: Matching,
 ) -> dict[str, str | None]:
-    """Whose each token of the region is; composites are nobody's."""
+    """Whose each token of the region is; composites are nobody's. `gone` are pieces that count no more."""
     composites = {token for piece in region.pieces.values() for token in piece.composites}
     whose: dict[str, str | None] = {}
-    ask, own = list[str](), list[str]()
+    ask, own = set[str](), set[str]()
     for token, known in region.tokens.items():
         holders = found.holders.get(token, [])
         if token in composites:
             whose[token] = None
         elif known.pieces > MOST_HOLDERS:
             whose[token] = of.get(token)
-            own.append(token)
+            own.add(token)
         elif token in of or token in region.walked or known.pieces == len(holders):
             whose[token] = owner(token, holders, of)
         else:
-            ask.append(token)
-            own.append(token)
-    own = [token for token in own if token not in of and matching.rank(token) == 0]
-    if ask or own:
-        whose |= _owners_outside(connection, of, matching, ask, own)
+            ask.add(token)
+            own.add(token)
+    own = {token for token in own if token not in of and matching.rank(token) == 0}
+    if not (ask or own):
+        return whose
+    holding: defaultdict[str, list[Piece]] = defaultdict(list)
+    for piece in region.pieces.values():
+        for token in ask.intersection(piece.tokens):
+            holding[token].append(piece)
+    owned: dict[str, str | None] = dict(of)
+    for token, piece, theirs in others_who_hold(connection, region, gone, ask, own):
+        holding[token].append(piece)
+        owned[piece.id] = theirs
+    for token in ask | own:
+        whose[token] = owner(token, current(token, holding[token], matching) if token in ask else (), owned)
     return whose
-
-
-def _owners_outside(
-    connection: sa.Connection,
-    of: dict[str, str],
-    matching: Matching,
-    ask: Collection[str],
-    own: Collection[str],
-) -> dict[str, str | None]:
-    """Whose tokens are of which others hold evidence, too; of rows whose own ids they are, theirs."""
-    holders: defaultdict[str, list[Piece]] = defaultdict(list)
-    outside: dict[str, str | None] = {}
-    for token, piece, kind, first, last, whose in others_who_hold(connection, ask, own):
-        holders[token].append(Piece(piece, kind, first, last, ()))
-        outside[piece] = of.get(piece, whose)
-    found: dict[str, str | None] = {token: outside[token] for token in own if token in outside}
-    for token in ask:
-        if token not in found:
-            found[token] = owner(token, current(token, holders[token], matching), outside)
-    return found

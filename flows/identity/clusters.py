@@ -76,7 +76,7 @@ def partition(
     more than MOST_HOLDERS hold them, `known_over`.
     """
     whole = list(pieces)
-    known = [severed(piece, apart) for piece in whole]
+    known = [severed(piece, apart) for piece in whole] if apart else whole
     over = {*known_over, *(t for t, number in _counts(whole).items() if number > MOST_HOLDERS)}
     holders = holding(known, matching, over)
     shared = {
@@ -145,6 +145,10 @@ def current(token: str, who: list[Piece], matching: Matching) -> list[Piece]:
 
 def is_shared(token: str, holders: Sequence[Piece], matching: Matching) -> bool:
     """Whether a token links no more; judgements do not count."""
+    above = matching.rule(token).shared_above
+    # Most have too few neighbours of any kind for that.
+    if sum(len(piece.tokens) - (token in piece.tokens) for piece in holders) <= above:
+        return False
     beside = {
         other
         for piece in holders
@@ -152,7 +156,7 @@ def is_shared(token: str, holders: Sequence[Piece], matching: Matching) -> bool:
         for other in piece.tokens
         if other != token and matching.is_unique(other)
     }
-    return len(beside) > matching.rule(token).shared_above
+    return len(beside) > above
 
 
 def _in_order(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 import sqlalchemy as sa
 
-from flows.identity.store import read_state, upsert, write_state
+from flows.identity.rows import read_state, upsert, write_state
 from flows.identity.tables import outbox
 from flows.schema import Identity, encode
 
@@ -42,7 +42,9 @@ class Entries:
         return len(self._rows)
 
 
-def with_past(was: Iterable[str], old: str | None, new: str | None) -> list[str]:
+def with_past(was: Collection[str], old: str | None, new: str | None) -> list[str]:
     """Who had something before, newest last, without who has it now."""
+    if old is None and not was:
+        return []
     past = [each for each in was if each not in (old, new)]
     return [*past, *([old] if old is not None and old != new else [])][-MOST_WAS:]

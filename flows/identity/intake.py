@@ -18,9 +18,9 @@ from flows.identity.matching import Matching
 from flows.identity.people import records_by_customer, tell_of_customers, tell_of_ends
 from flows.identity.region import Reading, Region
 from flows.identity.roles import Claims
-from flows.identity.store import read_state, set_where, upsert, write_state
-from flows.identity.tables import assignment, customer, evidence
-from flows.identity.taking import Taken, Taking
+from flows.identity.rows import read_state, upsert, write_state
+from flows.identity.tables import assignment, customer
+from flows.identity.taking import Taken, Taking, write_pieces
 from flows.schema import Identity
 from flows.sources.model import Sources
 
@@ -59,6 +59,7 @@ class Intake:
         """Write a batch and all that follows from it, within the caller's transaction."""
         taken = Taking(connection, self._matching, self._key).take(batch)
         if not taken.touched and not taken.erased:
+            write_pieces(connection, taken, {}, {})
             return Result(new=taken.new)
         return self.follow(connection, taken, batch)
 
@@ -70,23 +71,29 @@ class Intake:
         gone = {whose for whose in taken.gone.values() if whose is not None}
         minting = _Minting(connection, self._chance)
         assigned = assign(connection, region, found.clusters, gone, taken.erased, minting.mint)
-        whose = owners(connection, region, found, assigned.of, matching)
+        whose = owners(connection, region, found, taken.gone, assigned.of, matching)
         entries = Entries(connection)
         merged = [assigned.customers[loser] for loser in assigned.survivors]
         erased = [c for each in sorted(taken.erased) if (c := assigned.customers.get(each)) and not c.erased]
         tell_of_ends(entries, merged, erased)
         shared = self._write_tokens(connection, region, taken, found.shared, whose, entries)
-        self._write_pieces(connection, region, assigned)
+        write_pieces(connection, taken, region.whose, assigned.of)
         changed = self._changed(region, taken, assigned)
         rows = {p.id for p in region.pieces.values() if p.kind == "record"}
         of = records_by_customer(assigned.of, rows)
         tell_of_customers(
-            connection, entries, self._sources, [assigned.customers[c] for c in sorted(changed)], of
+            connection,
+            entries,
+            self._sources,
+            [assigned.customers[c] for c in sorted(changed)],
+            of,
+            taken.records,
         )
         self._write_customers(connection, assigned, changed)
         minting.write()
         moved = {h: assigned.of[h] for h in rows if region.whose[h] != assigned.of[h] or h in taken.records}
-        Claims(connection, entries).write(taken.records, taken.gone, moved)
+        before = {*taken.whose, *(h for h in rows if region.whose[h] is not None)}
+        Claims(connection, entries).write(taken.records, taken.gone, moved, before)
         if self._keeping is not None:
             self._keeping.keep(connection, region, assigned, taken, batch)
         return Result(
@@ -122,11 +129,6 @@ class Intake:
             rows.append({"token": token, **msgspec.structs.asdict(known)})
         upsert(connection, assignment, rows)
         return newly
-
-    def _write_pieces(self, connection: sa.Connection, region: Region, assigned: Assigned) -> None:
-        """Write whose pieces are, where that changed."""
-        moved = [(piece, new) for piece, new in assigned.of.items() if region.whose[piece] != new]
-        set_where(connection, evidence.c.id, evidence.c.customer, moved)
 
     def _changed(self, region: Region, taken: Taken, assigned: Assigned) -> set[str]:
         """The customers who have other evidence, or evidence that says something else, than before."""

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flows.identity.evidence import Judgement
-from flows.identity.store import rows_where
+from flows.identity.rows import rows_where
 from flows.identity.tables import judgement
 
 

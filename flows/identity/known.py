@@ -14,7 +14,7 @@ from flows.identity.explain import Asked, Known
 from flows.identity.judged import judgements_about
 from flows.identity.judgements import Side
 from flows.identity.matching import MOST_HOLDERS, Matching
-from flows.identity.store import rows_where
+from flows.identity.rows import rows_where
 from flows.identity.tables import assignment, customer, evidence, evidence_key, record, role_claim
 from flows.schema import Role
 from flows.sources.model import SourceRecord

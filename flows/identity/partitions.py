@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from flows.clocks import ClockWriter
 from flows.engine.clocks import PartitionClock
-from flows.identity.store import upsert
+from flows.identity.rows import upsert
 from flows.identity.tables import consumed
 from flows.topics.port import Message, Reader, Topics
 

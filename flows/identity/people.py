@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flows.identity.assigning import Customer
 from flows.identity.entries import Entries
 from flows.identity.reconcile import person_of
-from flows.identity.store import rows_where
+from flows.identity.rows import rows_where
 from flows.identity.tables import record
 from flows.schema import Identity, encode
 from flows.sources.model import SourceRecord, Sources
@@ -26,13 +26,15 @@ def tell_of_customers(
     sources: Sources,
     customers: Iterable[Customer],
     records: Mapping[str, Collection[str]],
+    new: Mapping[str, SourceRecord],
 ) -> None:
-    """Add the entries of customers who changed; `records` are the handles of each one's rows.
+    """Add the entries of customers who changed; `records` are the handles of each one's rows, `new` what came of them.
 
     Of one who is as he was before nothing is said. `person` of the customers is changed on the way.
     """
     standing = [each for each in customers if each.survivor is None and not each.erased]
-    said = _said(connection, {handle for each in standing for handle in records.get(each.id, ())})
+    wanted = {handle for each in standing for handle in records.get(each.id, ())}
+    said = _said(connection, wanted - new.keys()) | dict(new)
     for each in standing:
         rows = [said[handle] for handle in records.get(each.id, ()) if handle in said]
         person = person_of(rows, sources) if rows else None

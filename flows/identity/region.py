@@ -6,8 +6,8 @@ so what is read is bounded by what is joined, not by what is shared.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flows.identity.clusters import Apart, Piece
 from flows.identity.judged import about, apart
 from flows.identity.matching import MOST_HOLDERS, Matching
-from flows.identity.store import rows_where
+from flows.identity.rows import rows_where
 from flows.identity.tables import assignment, evidence, evidence_key
 from flows.identity.taking import Taken
 
@@ -64,6 +64,7 @@ class Reading:
             named, judgements = about(self._connection, coming)
             walk = self._to_walk(coming, named)
             region.walked |= walk
+            walk = self._with_others(walk)
             # By an account a judgement holds, however shared that is: so both are read even if it is not walked.
             judgements |= {token for token in named if self._matching.rank(token) == 0}
             found = self._add(self._holders(walk) | judgements - region.pieces.keys())
@@ -74,16 +75,23 @@ class Reading:
         return region
 
     def _add_changed(self) -> None:
-        """The pieces that say something new, and the rows whose own ids were touched."""
-        own = {token for token in self._taken.touched if self._matching.rank(token) == 0}
-        self._add(own | self._taken.changed.keys())
+        """The pieces that say something new, which are not written yet, and the rows whose own ids were touched."""
+        region, taken = self._region, self._taken
+        for said in taken.changed.values():
+            region.pieces[said.id] = Piece(
+                said.id, said.kind, said.first, said.last, said.tokens, said.composites
+            )
+            region.whose[said.id] = taken.whose.get(said.id)
+        self._add(
+            {token for token in taken.touched if self._matching.rank(token) == 0} - region.pieces.keys()
+        )
 
     def _held(self) -> set[str]:
         return {
             token for piece in self._region.pieces.values() for token in (*piece.tokens, *piece.composites)
         }
 
-    def _learn(self, tokens: Collection[str]) -> None:
+    def _learn(self, tokens: set[str]) -> None:
         """Read what is known of tokens, and count who holds them now."""
         columns = sa.select(
             assignment.c.token,
@@ -93,13 +101,12 @@ class Reading:
             assignment.c.pieces,
             assignment.c.shared,
         )
-        known = self._region.tokens
-        for token in tokens:
-            known[token] = Token()
-        for token, *said in rows_where(self._connection, columns, assignment.c.token, tokens):
-            known[token] = Token(*said)
-        for token in tokens:
-            known[token].pieces += self._taken.pieces.get(token, 0)
+        known, more = self._region.tokens, self._taken.pieces
+        rows = rows_where(self._connection, columns, assignment.c.token, tokens)
+        for token, customer, number, was, pieces, shared in rows:
+            known[token] = Token(customer, number, was, pieces + more.get(token, 0), shared)
+        for token in tokens - known.keys():
+            known[token] = Token(pieces=more.get(token, 0))
 
     def _to_walk(self, tokens: Collection[str], judged: Collection[str]) -> set[str]:
         """Those tokens whose holders may be joined by them, or were; the others that link no more are noted."""
@@ -119,6 +126,13 @@ class Reading:
                 found.add(token)
         return found
 
+    def _with_others(self, tokens: set[str]) -> set[str]:
+        """Those of the tokens that pieces hold which are not in the region yet."""
+        held = Counter(
+            t for p in self._region.pieces.values() for t in (*p.tokens, *p.composites) if t in tokens
+        )
+        return {token for token in tokens if held[token] < self._region.tokens[token].pieces}
+
     def _add_those_of_the_same(self) -> set[str]:
         """Under other rules those who were one may be tied by nothing any more: they are looked at together."""
         whose = {each for each in self._region.whose.values() if each is not None} - self._asked
@@ -132,13 +146,13 @@ class Reading:
         rows = rows_where(self._connection, column, evidence_key.c.token, tokens)
         return {row[0] for row in rows} - self._region.pieces.keys()
 
-    def _add(self, ids: Collection[str]) -> set[str]:
+    def _add(self, ids: set[str]) -> set[str]:
         """Read pieces, and return what they hold."""
         columns = sa.select(
             evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last, evidence.c.customer
         )
         stands = sa.not_(evidence.c.deleted)
-        rows = rows_where(self._connection, columns, evidence.c.id, ids, stands)
+        rows = rows_where(self._connection, columns, evidence.c.id, ids - self._taken.gone.keys(), stands)
         held = {row[0]: (list[str](), list[str]()) for row in rows}
         keys = sa.select(evidence_key.c.evidence, evidence_key.c.token, evidence_key.c.role)
         for piece, token, role in rows_where(self._connection, keys, evidence_key.c.evidence, held):
@@ -151,15 +165,24 @@ class Reading:
 
 
 def others_who_hold(
-    connection: sa.Connection, tokens: Collection[str], own: Collection[str]
-) -> list[sa.Row[*tuple[Any, ...]]]:
-    """(token, piece, kind, first, last, customer) of all who hold tokens, and of the rows whose own ids `own` are."""
+    connection: sa.Connection,
+    region: Region,
+    gone: Collection[str],
+    tokens: Collection[str],
+    own: Collection[str],
+) -> list[tuple[str, Piece, str | None]]:
+    """(token, piece, whose) of all outside the region who hold tokens, and of the rows whose own ids `own` are."""
     columns = (evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last, evidence.c.customer)
     holders = sa.select(evidence_key.c.token, *columns).join(
         evidence, evidence.c.id == evidence_key.c.evidence
     )
-    rows = sa.select(evidence.c.id.label("token"), *columns).where(sa.not_(evidence.c.deleted))
-    return [
+    rows = sa.select(evidence.c.id.label("token"), *columns)
+    found = [
         *rows_where(connection, holders, evidence_key.c.token, tokens),
-        *rows_where(connection, rows, evidence.c.id, own),
+        *rows_where(connection, rows, evidence.c.id, own, sa.not_(evidence.c.deleted)),
+    ]
+    return [
+        (token, Piece(piece, kind, first, last, ()), whose)
+        for token, piece, kind, first, last, whose in found
+        if piece not in region.pieces and piece not in gone
     ]

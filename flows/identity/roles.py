@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from flows.identity.entries import Entries, with_past
-from flows.identity.store import delete_where, rows_where, upsert
+from flows.identity.rows import delete_where, rows_where, upsert
 from flows.identity.tables import role_claim
 from flows.schema import Identity, Role
 from flows.sources.model import SourceRecord
@@ -30,13 +30,17 @@ class Claims:
         self._connection, self._entries = connection, entries
 
     def write(
-        self, records: Mapping[str, SourceRecord], gone: Collection[str], of: Mapping[str, str]
+        self,
+        records: Mapping[str, SourceRecord],
+        gone: Collection[str],
+        of: Mapping[str, str],
+        known_before: Collection[str],
     ) -> set[str]:
         """Write the claims of changed and gone records, and of all whose customer `of` says; returns the things said.
 
-        `of` is by record, also of those that say nothing new.
+        `of` is by record, also of those that say nothing new; others than those `known_before` have no claims yet.
         """
-        known = self._claims(role_claim.c.record, {*records, *gone, *of})
+        known = self._claims(role_claim.c.record, {*records, *gone, *of}.intersection(known_before))
         now: dict[tuple[str, ...], _Claim] = {}
         for key, claim in known.items():
             if claim["record"] not in records and claim["record"] not in gone:

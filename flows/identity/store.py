@@ -1,32 +1,27 @@
-"""The database of the identity service: opened by its URL, brought to this version, read and written in batches.
+"""The database of the identity service: opened by its URL, brought to this version, and seen to be the tenant's.
 
-SQLite and PostgreSQL behave alike behind it. Errors are those of `flows.errors`.
+Errors are those of `flows.errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVarTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
-from sqlalchemy.dialects import postgresql, sqlite
 
 from flows.errors import IdentityNewer, IdentityOfOther, IdentityUnreachable, IdentityUrlWrong
 from flows.identity.migrations import HEAD
-from flows.identity.tables import state
+from flows.identity.rows import read_state, write_state
 
-Columns = TypeVarTuple("Columns")
 _ANSWERS_S = 10
 _TENANT = "tenant"
 # Both numbers of the lock that steps are run under on PostgreSQL; chosen once, for ever.
 MIGRATION_LOCK = 0x7E11_7A1E
 _BEGIN = "begin"
-# How many values one statement names at most; both databases take more.
-_AT_ONCE = 5_000
 
 
 class Store:
@@ -54,80 +49,6 @@ class Store:
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
-
-
-def rows_where(
-    connection: sa.Connection,
-    select: sa.Select[*Columns],
-    column: sa.ColumnElement[Any],
-    values: Iterable[Any],
-    *where: sa.ColumnElement[bool],
-) -> list[sa.Row[*Columns]]:
-    """The rows of a selection that fulfil `where` and whose `column` is one of the values, however many those are."""
-    wanted, found = list(values), list[sa.Row[*Columns]]()
-    statement = select.where(column.in_(sa.bindparam("wanted", expanding=True)), *where)
-    for begin in range(0, len(wanted), _AT_ONCE):
-        found += connection.execute(statement, {"wanted": wanted[begin : begin + _AT_ONCE]}).all()
-    return found
-
-
-def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows (all with the same columns), or lay them over those that have the same key."""
-    if not rows:
-        return
-    connection.execute(_upsert(table, tuple(rows[0]), connection.dialect.name), list(rows))
-
-
-@lru_cache
-def _upsert(table: sa.Table, names: tuple[str, ...], dialect: str) -> sa.Executable:
-    """The statement that writes such rows; making it takes longer than running it."""
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    keys = {column.name for column in table.primary_key}
-    changed = {name: statement.excluded[name] for name in names if name not in keys}
-    if not changed:
-        return statement.on_conflict_do_nothing()
-    return statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed)
-
-
-def delete_where(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> None:
-    """Delete the rows of the column's table in which it is one of the values."""
-    wanted = list(values)
-    statement = sa.delete(column.table).where(column.in_(sa.bindparam("wanted", expanding=True)))
-    for begin in range(0, len(wanted), _AT_ONCE):
-        connection.execute(statement, {"wanted": wanted[begin : begin + _AT_ONCE]})
-
-
-def delete_pairs(
-    connection: sa.Connection, one: sa.Column[Any], two: sa.Column[Any], pairs: Collection[tuple[Any, Any]]
-) -> None:
-    """Delete the rows of the columns' table in which they are one of the pairs."""
-    if pairs:
-        both = sa.and_(one == sa.bindparam("one"), two == sa.bindparam("two"))
-        connection.execute(sa.delete(one.table).where(both), [{"one": a, "two": b} for a, b in pairs])
-
-
-def set_where(
-    connection: sa.Connection,
-    key: sa.Column[Any],
-    changed: sa.Column[Any],
-    values: Collection[tuple[Any, Any]],
-) -> None:
-    """Set a column in rows that are there: (key, value)."""
-    if values:
-        statement = (
-            sa.update(key.table).where(key == sa.bindparam("which")).values({changed: sa.bindparam("new")})
-        )
-        connection.execute(statement, [{"which": which, "new": new} for which, new in values])
-
-
-def read_state(connection: sa.Connection, name: str) -> str | None:
-    """What is known of the database itself under a name."""
-    return connection.execute(sa.select(state.c.value).where(state.c.name == name)).scalar()
-
-
-def write_state(connection: sa.Connection, name: str, value: str) -> None:
-    """Note something of the database itself."""
-    upsert(connection, state, [{"name": name, "value": value}])
 
 
 def open_store(url: str, folder: Path, tenant: str | None = None) -> Store:
@@ -186,6 +107,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA mmap_size = 1073741824")
+    # A batch touches pages all over: moved into the file one by one they would be written twice.
+    connection.execute("PRAGMA wal_autocheckpoint = 16384")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -10,19 +10,35 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    TypeDecorator,
 )
 
 metadata = MetaData()
+
+
+class Names(TypeDecorator[list[str]]):
+    """A short list of names without spaces, as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        """As it is written."""
+        return " ".join(value or ())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[str]:  # noqa: ARG002
+        """As it is read."""
+        return value.split() if value else []
 
 
 def _table(name: str, *parts: Column[Any] | Index) -> Table:
@@ -75,7 +91,7 @@ role_claim = _table(
     Column("at", BigInteger, nullable=False),
     Column("customer", Text),
     Column("link", BigInteger, nullable=False),
-    Column("was", JSON, nullable=False),
+    Column("was", Names, nullable=False),
     Index("role_claim_by_thing", "thing"),
 )
 
@@ -97,7 +113,7 @@ assignment = _table(
     Column("token", Text, primary_key=True),
     Column("customer", Text),
     Column("number", BigInteger, nullable=False),
-    Column("was", JSON, nullable=False),
+    Column("was", Names, nullable=False),
     Column("pieces", Integer, nullable=False),
     Column("shared", Boolean, nullable=False),
 )

@@ -23,7 +23,7 @@ from flows.identity.evidence import (
 )
 from flows.identity.judged import erased_at, judgements_about
 from flows.identity.matching import Matching
-from flows.identity.store import delete_pairs, delete_where, rows_where, upsert
+from flows.identity.rows import delete_pairs, delete_where, rows_where, update, upsert
 from flows.identity.tables import evidence, evidence_key, judgement, record
 from flows.sources.model import SourceRecord
 
@@ -38,7 +38,8 @@ class Taken(msgspec.Struct):
     holds no more, or has not any more beside another. `pieces` is by token how many more hold it. `changed` are pieces
     that count and say something new, by id; `gone` those that count no more, with whose they were. `dropped` are tokens
     that pieces held, with whose those were. `erased` are customers to forget. `anew` says that other rules are in force
-    than those which what is kept was made with.
+    than those which what is kept was made with. `said` is all that is to be written of pieces, once it is known whose
+    they are, and `whose` by piece whose it was, if it was known at all.
     """
 
     touched: set[str] = set()
@@ -50,6 +51,8 @@ class Taken(msgspec.Struct):
     records: dict[str, SourceRecord] = {}
     erased: set[str] = set()
     anew: bool = False
+    said: list[Said] = []
+    whose: dict[str, str | None] = {}
     new: Counter[str] = msgspec.field(default_factory=Counter[str])
 
 
@@ -165,20 +168,18 @@ class Taking:
         """Write pieces and what they hold."""
         known |= {row.id: row for row in self._rows({each.id for each in said} - known.keys())}
         before = self._held(each.id for each in said if each.id in known and not known[each.id].deleted)
-        rows, held, away = list[dict[str, Any]](), list[dict[str, Any]](), list[tuple[str, str]]()
+        held, away = list[dict[str, Any]](), list[tuple[str, str]]()
+        self._taken.said = said
+        self._taken.whose = {piece: row.customer for piece, row in known.items()}
         for each in said:
-            row = known.get(each.id)
-            whose = None if row is None else row.customer
             had = before.get(each.id, set[str]())
             has = set[str]() if each.deleted else {*each.tokens, *each.composites}
-            rows.append(each.row(whose))
             composites = set(each.composites)
             for token in has - had:
                 role = self._matching.role(token, token in composites)
                 held.append({"token": token, "evidence": each.id, "role": role})
             away += [(token, each.id) for token in had - has]
-            self._note(each, row, had, has)
-        upsert(self._connection, evidence, rows)
+            self._note(each, known.get(each.id), had, has)
         upsert(self._connection, evidence_key, held)
         delete_pairs(self._connection, evidence_key.c.token, evidence_key.c.evidence, away)
         self._write_records(said)
@@ -196,9 +197,11 @@ class Taking:
         if whose is not None:
             taken.dropped |= {(token, whose) for token in had - has}
         aged = known is not None and (known.first != said.first or said.kind == "record")
-        if has != had or aged or any(self._matching.rule(token).expires is not None for token in has):
+        # By a newer piece others may hold a token no longer.
+        expiring = {token for token in has if self._matching.rule(token).expires is not None}
+        if has != had or aged or expiring:
             taken.touched |= had | has
-            taken.lost |= {token for token in has & had if self._matching.rule(token).expires is not None}
+            taken.lost |= expiring
             if has:
                 taken.changed[said.id] = said
         if said.record is not None and has:
@@ -227,6 +230,20 @@ class Taking:
         ]
         delete_where(self._connection, record.c.handle, gone)
         upsert(self._connection, record, rows)
+
+
+def write_pieces(
+    connection: sa.Connection, taken: Taken, before: Mapping[str, str | None], of: Mapping[str, str]
+) -> None:
+    """Write the pieces that say something new, and whose pieces are now; `before` and `of` are by piece."""
+    said = {each.id for each in taken.said}
+    upsert(connection, evidence, [each.row(of.get(each.id, taken.whose.get(each.id))) for each in taken.said])
+    moved = [
+        {"id": piece, "customer": new}
+        for piece, new in of.items()
+        if piece not in said and before[piece] != new
+    ]
+    update(connection, evidence, moved)
 
 
 def _age(each: Judgement) -> tuple[int, str]:

@@ -13,8 +13,8 @@ import msgspec
 import sqlalchemy as sa
 
 from flows.errors import VaultKeyMissing
+from flows.identity.rows import delete_pairs, delete_where, rows_where, upsert
 from flows.identity.seals import SHORTEST_SECRET, MasterKey, Seal
-from flows.identity.store import delete_pairs, delete_where, rows_where, upsert
 from flows.identity.tables import vault_attribute, vault_key, vault_value
 from flows.schema_people import Attested
 from flows.sources.model import Identifier

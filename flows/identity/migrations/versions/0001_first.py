@@ -61,7 +61,7 @@ def _evidence() -> None:
         _number("at"),
         _text("customer", nullable=True),
         _number("link"),
-        sa.Column("was", sa.JSON, nullable=False),
+        _text("was"),
     )
     op.create_index("role_claim_by_thing", "role_claim", ["thing"])
     op.create_table(
@@ -93,7 +93,7 @@ def _persons() -> None:
         _text("token", key=True),
         _text("customer", nullable=True),
         _number("number"),
-        sa.Column("was", sa.JSON, nullable=False),
+        _text("was"),
         sa.Column("pieces", sa.Integer, nullable=False),
         sa.Column("shared", sa.Boolean, nullable=False),
     )
