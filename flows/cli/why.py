@@ -25,7 +25,7 @@ EXAMPLE = example(
     "telltale why --customer c-17",
     "telltale why --device veh-17 --rule engine-overheating --at '2026-03-01 08:02'",
 )
-_TIMES = ("valid_until", "now")
+_TIMES = ("valid_until", "now", "at", "until")
 
 
 def why(
