@@ -143,6 +143,29 @@ class ArchiveUnreadable(WrongInput):
         super().__init__(f"{where}: {reason}. {mend}")
 
 
+class ArchiveDisordered(WrongInput):
+    """Something in an archive is older than what was played already, further back than is looked ahead."""
+
+    def __init__(self, path: str, line: int, at: int, reached: int, ahead: int) -> None:
+        self.path, self.line = path, line
+        super().__init__(
+            f"{path}:{line}: what is said there is {(reached - at) / 1000:.0f} s older than what was played already, "
+            f"and lies more than {ahead} lines after its place. What stands before it was played; sort the archive by "
+            "time."
+        )
+
+
+class AnswersWrong(WrongInput):
+    """A file of answers to look-ups cannot be read; line 0 is the file as a whole."""
+
+    def __init__(self, path: str, line: int, what: str) -> None:
+        where = f"{path}:{line}" if line else path
+        super().__init__(
+            f'{where}: {what}. Give JSON objects, one a line, such as {{"source": "inventory", "key": "sku-1", '
+            '"values": {"available": 3}}.'
+        )
+
+
 class CsvHeaderWrong(WrongInput):
     """The header of a CSV archive cannot be used."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from flows.archives.blocks import MAX_LINE_BYTES, whole_lines
-from flows.archives.compression import Broken, open_for_writing
+from flows.archives.compression import Broken, Read, open_for_writing, unwatched
 from flows.errors import ArchiveUnreadable, ArchiveUnwritable
 
 _BLOCK_BYTES = 1 << 18
@@ -21,11 +21,13 @@ def read_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[byt
     return (line for _, line in numbered_lines(path, max_line_bytes))
 
 
-def numbered_lines(path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
-    """As `read_lines`, each line with its number in the file, from 1."""
+def numbered_lines(
+    path: Path, max_line_bytes: int = MAX_LINE_BYTES, read: Read = unwatched
+) -> Iterator[tuple[int, bytes]]:
+    """As `read_lines`, each line with its number, from 1; `read` is told how many bytes were read further."""
     lines = 0
     try:
-        for block in whole_lines(path, _BLOCK_BYTES, max_line_bytes):
+        for block in whole_lines(path, _BLOCK_BYTES, max_line_bytes, read):
             for line in block.removesuffix(b"\n").split(b"\n"):
                 lines += 1
                 if line:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from flows.backtest.summary import Tally
-from flows.devices.shard import Shard, ShardPlace
+from flows.devices.shard import Shard, ShardOutput, ShardPlace
 from flows.rules.model import Rule, RuleSet
 from flows.schema import Alarm
 from flows.steps import NO_STEPS, Steps
@@ -74,13 +74,23 @@ class Backtest:
 
     def take(self, batch: RawBatch) -> list[Alarm]:
         """The alarms of one batch in the order of the readings that caused them."""
-        start, end = self._period.start, self._period.end
+        return self._of_period(self.played(batch).alarms)
+
+    def played(self, batch: RawBatch) -> ShardOutput:
+        """All that one batch brings, what devices tell of themselves and alarms before the period too.
+
+        Counted are those of the period.
+        """
+        end = self._period.end
         if end is not None:
             batch = msgspec.structs.replace(batch, appended=np.full(len(batch.ends), end - 1, np.int64))
         out = self._shard.on_readings(batch)
-        alarms = out.alarms if start is None else [alarm for alarm in out.alarms if alarm.at >= start]
-        self.tally.add(out, alarms)
-        return alarms
+        self.tally.add(out, self._of_period(out.alarms))
+        return out
+
+    def _of_period(self, alarms: list[Alarm]) -> list[Alarm]:
+        start = self._period.start
+        return alarms if start is None else [alarm for alarm in alarms if alarm.at >= start]
 
     @property
     def devices(self) -> int:

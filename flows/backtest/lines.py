@@ -46,7 +46,7 @@ def json_line(alarm: Alarm, differing: Differing | None = None) -> str:
         transition=alarm.transition,
         severity=alarm.severity,
         at=alarm.at,
-        time=_rfc3339(alarm.at),
+        time=rfc3339(alarm.at),
         episode=alarm.episode,
         number=alarm.number,
         opened_at=alarm.opened_at,
@@ -59,7 +59,8 @@ def json_line(alarm: Alarm, differing: Differing | None = None) -> str:
     return encode(line).decode()
 
 
-def _rfc3339(at: int) -> str | None:
+def rfc3339(at: int) -> str | None:
+    """A time in ms as RFC 3339, UTC; None for what no calendar holds."""
     try:
         return (
             datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

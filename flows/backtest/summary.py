@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from flows.backtest.dead import Dead
 from flows.devices.shard import ShardOutput
 from flows.schema import Alarm, DeadLetter
 
 _DAY_MS = 86_400_000
-_FIRST_LINES = 5
 
 
 class RuleSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,16 +23,6 @@ class RuleSummary(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     most: int
     most_of: str | None
-
-
-class Dead(msgspec.Struct):
-    """The dead letters of one reason in one archive: how many, the numbers of the first lines, what the first says."""
-
-    reason: str
-    archive: str
-    message: str
-    count: int = 0
-    lines: list[int] = []
 
 
 class Tally:
@@ -68,9 +58,7 @@ class Tally:
         dead = self._dead.get(key)
         if dead is None:
             dead = self._dead[key] = Dead(letter.reason, letter.topic, letter.message)
-        dead.count += 1
-        if len(dead.lines) < _FIRST_LINES and letter.offset not in dead.lines:
-            dead.lines.append(letter.offset)
+        dead.add(letter.offset)
 
     @property
     def readings(self) -> int:

@@ -102,3 +102,34 @@ def time_given(text: str | None, option: str) -> int | None:
             f"{option} {text!r} is not a time", "Write it as 2024-05-31 or 2024-05-31T08:30:00Z."
         ) from error
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def any_rule_named(configurations: Sequence[Configuration], named: Sequence[str]) -> None:
+    """Each rule that is named must be there, on one side at least; raises NameUnknown."""
+    known = {rule.name for each in configurations for rule in each.rules}
+    for name in named:
+        if name not in known:
+            raise NameUnknown("rule", name, did_you_mean(name, known))
+
+
+def only_named(rule_set: RuleSet, named: Sequence[str]) -> RuleSet:
+    """The set with only the named rules, which play even if disabled; whole when none is named."""
+    if not named:
+        return rule_set
+    rules = (rule for rule in rule_set.rules if rule.name in named)
+    awake = (msgspec.structs.replace(r, mode="live") if r.mode == "disabled" else r for r in rules)
+    return msgspec.structs.replace(rule_set, rules=tuple(awake))
+
+
+def remark_people(found: Configuration, settings: Settings, named: Sequence[str], *, outcomes: bool) -> None:
+    """Say what is taken for granted, and what is not played: rules that are disabled, a team's other steps."""
+    from flows.steps import load_steps
+
+    if not outcomes:
+        say("Every action is taken as accepted at once: --outcomes FILE says what became of each.")
+    asleep = [rule.name for rule in found.rules if rule.mode == "disabled"]
+    if asleep and not named:
+        say(f"Left out, because disabled: {', '.join(asleep)}. --rule plays one all the same.")
+    steps = [each for each in load_steps(settings).defined() if each != "readings"]
+    if steps:
+        say(f"Your own steps at {', '.join(steps)} are hung into the flow, and a backtest does not run them.")

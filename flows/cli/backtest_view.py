@@ -12,8 +12,8 @@ from flows.schema import Alarm
 
 if TYPE_CHECKING:
     from flows.backtest.archive import Backtest
+    from flows.backtest.dead import Dead
     from flows.backtest.difference import Differing, RuleDifference
-    from flows.backtest.summary import Dead
 
 _MOST_FIELDS = 4
 _HEADERS = ("time", "device", "rule", "transition", "severity", "because")
@@ -119,12 +119,12 @@ def print_readings(side: Backtest) -> None:
             ("readings", f"{tally.readings}: {counts}"),
             ("devices", str(side.devices)),
             ("event time", times),
-            *((f"dead {dead.reason}", _dead(dead)) for dead in tally.dead),
+            *((f"dead {dead.reason}", dead_line(dead)) for dead in tally.dead),
         ]
     )
 
 
-def _dead(dead: Dead) -> str:
+def dead_line(dead: Dead) -> str:
     """The dead letters of one reason: how many, which lines, and what the first of them says."""
     lines = ", ".join(map(str, dead.lines)) + (", …" if dead.count > len(dead.lines) else "")
     word = "line" if dead.count == 1 else "lines"

@@ -27,8 +27,8 @@ def exported(path: Path, source: str | None, time: str, read: Read = unwatched) 
     """The rows of a file in their order, one at a time.
 
     A line that is a CloudEvent says itself which source it is of. Bare rows are of `source`, and where they name no
-    time of their own `time` (RFC 3339) counts; without a `source` they are refused. `read` is told how many bytes of
-    a table were read further. Raises ArchiveUnreadable, CsvHeaderWrong, ZstandardMissing.
+    time of their own `time` (RFC 3339) counts; without a `source` they are refused. `read` is told how many bytes
+    of the file were read further. Raises ArchiveUnreadable, CsvHeaderWrong, ZstandardMissing.
     """
     name = path.name
     if is_csv(path):
@@ -37,7 +37,7 @@ def exported(path: Path, source: str | None, time: str, read: Read = unwatched) 
                 line, found if isinstance(found, RowRefused) else _bare(found, source, time, f"{name}:{line}")
             )
         return
-    for line, raw in numbered_lines(path):
+    for line, raw in numbered_lines(path, read=read):
         if raw.strip():
             yield Exported(line, _of_line(raw, source, time, f"{name}:{line}"))
 
