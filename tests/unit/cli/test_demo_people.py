@@ -12,9 +12,21 @@ from flows.demo.people_judgement import PeopleJudgement, is_known, judge_people
 from flows.demo.reasons import told
 from flows.identity.explain import Step
 from flows.schema import Identity
+from flows.topics.names import TopicNames
+from flows.topics.port import TopicSpec
+from flows.topics.sqlite import SqliteTopics
 from tests.unit.cli.planned_people import Planned
 
 PLAN = plan_for(1_772_352_000_000, 30.0)
+
+
+@pytest.fixture
+def bus(tmp_path) -> SqliteTopics:
+    """The topics that the demonstration watches; none of the starter's files are needed for them."""
+    topics, names = SqliteTopics(tmp_path / "topics.db"), TopicNames()
+    watched = (names.alarms, names.decisions, names.outcomes, names.dead_letters, names.accounts)
+    topics.create(TopicSpec(name, 2) for name in (*watched, names.identity, names.profiles))
+    return topics
 
 
 @pytest.fixture
