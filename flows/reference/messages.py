@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import inspect
 
-from flows import schema
 from flows.durations import format_duration
+from flows.message_schemas import messages
 from flows.reference.markdown import code, table
 from flows.reference.types import described, shown
-from flows.rules.published import PublishedSet
 from flows.topics.names import TopicNames
 from flows.topics.port import TopicSpec
 
@@ -20,18 +18,35 @@ _KIND, _LANE = "<kind>", "<lane>"
 _ROUTES: dict[str, tuple[str, str, str, str]] = {
     "<stream>": ("device", "your devices", "devices", "as [declared](streams.md)"),
     "things": ("device", "you", "devices", "the declared attributes"),
-    "identity": ("identifier, customer or thing", "you", "customers", "Identity"),
-    "events": ("subject", "you", "customers", "Event"),
-    "rules": ("`tenant/number`", "`telltale rules publish`", "devices, customers", "PublishedSet"),
+    "events": ("subject", "you, devices for aggregates of streams", "customers, identity", "Event"),
+    "source-records": ("`system:row`", "you", "identity", "Event of a row"),
+    "identity": ("identifier, customer or thing", "identity, or you", "customers", "Identity"),
+    "rules": (
+        "`tenant/number`, `tenant/brake/id`",
+        "`telltale rules publish`, `telltale rules pause`, `telltale silence`",
+        "devices, customers, identity",
+        "PublishedSet or Brake",
+    ),
     "alarms": ("device", "devices", "customers", "Alarm"),
     "accounts": ("`topic/partition`", "devices", "whoever checks that nothing was lost", "Account"),
+    "clocks": (
+        "`process:topic/partition`",
+        "devices, customers, identity",
+        "customers",
+        "[how far](#clocks)",
+    ),
     "decisions": ("customer", "customers", "customers at their start, `telltale why`", "Decision"),
+    "handoffs": ("the customer who takes", "customers", "customers", "Handoff"),
     "profiles": ("customer", "customers", "whoever likes", "Profile"),
+    "consents": ("customer", "customers", "whoever sends", "Consents"),
+    "look-ups": ("customer", "customers", "look-ups", "LookUp"),
+    "answers": ("customer", "look-ups", "customers", "Answer"),
     "actions.<kind>.<lane>": ("customer", "customers", "connectors", "CloudEvent of an Action"),
     "outcomes": ("customer", "connectors", "customers", "CloudEvent of an Outcome"),
+    "audit": ("who commanded", "every command that changes something", "identity", "Audit"),
     "dead-letters": ("as it came", "all", "`telltale dead-letters`", "as it came"),
 }
-_STRUCTS: dict[str, type[msgspec.Struct]] = {"PublishedSet": PublishedSet}
+_STRUCTS = {struct.__name__: struct for struct in messages()}
 
 
 def topics() -> str:
@@ -46,7 +61,7 @@ def topics() -> str:
 
 def message(name: str) -> str:
     """The fields of a message, under what it is."""
-    kind: Any = inspect.type_info(_STRUCTS.get(name) or getattr(schema, name))
+    kind: Any = inspect.type_info(_STRUCTS[name])
     rows = [
         (code(field.name) + (" *" if field.required else ""), shown(field.type), described(field.type)[1])
         for field in kind.fields
@@ -67,5 +82,5 @@ def _kept(spec: TopicSpec) -> str:
 
 def _linked(value: str) -> str:
     """The structs in a cell as links to where they stand on the page."""
-    words = (f"[{w}](#{w.lower()})" if w in _STRUCTS or hasattr(schema, w) else w for w in value.split())
+    words = (f"[{w}](#{w.lower()})" if w in _STRUCTS else w for w in value.split())
     return " ".join(words)
