@@ -218,7 +218,7 @@ def _of_cells(header: list[str], row: list[str], declared: dict[str, EventType],
         return encode(f"{len(row)} cells where the header has {len(header)}")
     cells = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
     kind = declared.get(cells.get("type", ""))
-    texts = set[str]() if kind is None else {f.path for f in kind.fields if f.type == "text"}
+    texts = set[str]() if kind is None else {f.path for f in kind.fields if f.type in ("text", "enum")}
     data = {n: c if n in texts else _value(c) for n, c in cells.items() if n not in _OWN}
     own = {name: cells[name] for name in _OWN if name in cells}
     return encode({"id": place, "source": "archive", "specversion": "1.0", **own, "data": data})

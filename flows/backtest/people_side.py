@@ -72,11 +72,11 @@ class Counts:
         """How many there were, read or not."""
         return self.played[kind] + self.after[kind] + self.refused.lines[kind]
 
-    def span(self, start: int | None) -> int | None:
-        """The event time covered from `start` on, ms; None when nothing was read."""
+    def span(self, start: int | None, end: int | None) -> int | None:
+        """The event time covered (ms): from `start` or the first input to `end` or the last; None for no input."""
         if self.first is None or self.last is None:
             return None
-        return max(0, self.last - max(self.first, start or 0))
+        return max(0, max(self.last, end or 0) - max(self.first, start or 0))
 
 
 class Side(msgspec.Struct, frozen=True):

@@ -16,7 +16,14 @@ from flows.backtest.difference import Difference
 from flows.backtest.lines import json_line
 from flows.backtest.things import read_things
 from flows.cli.backtest_asked import Asked, Wanted, must_exist
-from flows.cli.backtest_input import remark, rules_against, rules_named, steps_against, stream_named
+from flows.cli.backtest_input import (
+    remark,
+    rules_against,
+    rules_named,
+    say_outlying,
+    steps_against,
+    stream_named,
+)
 from flows.cli.backtest_view import (
     AlarmTable,
     print_alarms,
@@ -26,7 +33,7 @@ from flows.cli.backtest_view import (
     print_rules,
 )
 from flows.cli.progress import progress
-from flows.cli.show import say, time_of
+from flows.cli.show import say
 from flows.errors import TelltaleError
 from flows.rules.load import Configuration, load_configuration
 from flows.rules.model import RuleSet
@@ -162,13 +169,7 @@ class _Playing:
             print_readings(self._sides[0])
         if not tally.taken:
             say("Nothing was raised, because no reading was taken.")
-        far = self._sides[0].outlying
-        if far is not None:
-            usual, last = map(time_of, far)
-            say(
-                f"Nine of ten devices end by {usual}, and some clock says {last}: such a time ends what others are "
-                "silent for, and counts as days covered. Leave it out with --to."
-            )
+        say_outlying(self._sides[0])
         if self._broken is not None:
             raise self._broken
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flows.cli.options import SETTINGS_FILE, settings_of
-from flows.cli.show import say
+from flows.cli.show import say, time_of
 from flows.errors import ArgumentWrong, NameUnknown
 from flows.hints import did_you_mean
 from flows.rules.load import Configuration, load_configuration, load_rules
@@ -19,6 +19,7 @@ from flows.settings import Settings
 from flows.streams import Stream
 
 if TYPE_CHECKING:
+    from flows.backtest.archive import Backtest
     from flows.steps import Steps
     from flows.topics.port import Message
 
@@ -133,3 +134,14 @@ def remark_people(found: Configuration, settings: Settings, named: Sequence[str]
     steps = [each for each in load_steps(settings).defined() if each != "readings"]
     if steps:
         say(f"Your own steps at {', '.join(steps)} are hung into the flow, and a backtest does not run them.")
+
+
+def say_outlying(side: Backtest) -> None:
+    """Say that some clock is far from all else, if one is."""
+    far = side.outlying
+    if far is not None:
+        usual, last = map(time_of, far)
+        say(
+            f"Nine of ten devices end by {usual}, and some clock says {last}: such a time ends what others are "
+            "silent for, and counts as days covered. Leave it out with --to."
+        )

@@ -22,7 +22,14 @@ from flows.backtest.people_side import Archives, Counts, Side, inputs
 from flows.backtest.people_tally import PeopleTally
 from flows.cli import backtest_people_view as view
 from flows.cli.backtest_asked import Asked, Wanted, must_exist
-from flows.cli.backtest_input import any_rule_named, only_named, remark_people, rules_against, stream_named
+from flows.cli.backtest_input import (
+    any_rule_named,
+    only_named,
+    remark_people,
+    rules_against,
+    say_outlying,
+    stream_named,
+)
 from flows.cli.backtest_view import print_difference
 from flows.cli.progress import progress
 from flows.cli.show import counted, say
@@ -184,8 +191,8 @@ class _Run:
         people = People(rule_set, playing, _Told(tally, hear))
         return Side(place, rule_set, people, tally, world.devices[place])
 
-    def _play(self, sides: Sequence[Side], then: Callable[[Input], None]) -> None:
-        """Play all there is on each side; `then` is called after each input."""
+    def _play(self, sides: Sequence[Side], comes: Callable[[Input], None]) -> None:
+        """Play all there is on each side; `comes` hears of each input before it is taken."""
         first = sides[0].rule_set
         mapper = Mapper(first.sources, first.identity, self._world.tenant_key)
         shown = not (self._wanted.most is None and sys.stdout.isatty())
@@ -193,9 +200,9 @@ class _Run:
         try:
             with progress(archives.paths, "Playing", shown=shown) as read:
                 for one in self._until_broken(inputs(archives, sides, mapper, self._counts, end, read)):
+                    comes(one)
                     for side in sides:
                         side.take(one)
-                    then(one)
                 for side in sides:
                     side.people.until(end if self._broken is None else None)
                     side.tally.close()
@@ -232,6 +239,8 @@ class _Run:
             view.print_people(side, self._counts)
         if left_out:
             say(f"... and {counted(left_out, 'day')} more: --all shows them.")
+        if side.devices is not None:
+            say_outlying(side.devices)
         if not self._counts.played:
             say("Nothing was decided, because nothing could be read.")
         if self._broken is not None:
@@ -245,7 +254,7 @@ class _Alone(_Run):
         """Print what it decides; whether it did or raised anything."""
         side = self._side(0, self._shown.decision)
         self._play([side], self._alarm)
-        self._close(side, lambda: view.print_people_rules(side.tally, self._counts.span(self._wanted.start)))
+        self._close(side, lambda: view.print_people_rules(side.tally, self._counts.span(self._wanted.start, self._wanted.end)))
         return side.tally.acted > 0 or (side.devices is not None and side.devices.tally.raised > 0)
 
     def _alarm(self, one: Input) -> None:
@@ -277,11 +286,11 @@ class _Beside(_Run):
         return bool(differing) or self._actions.differ
 
     def _compare(self, one: Input) -> None:
+        for differing in self._actions.settled(one.at):
+            self._shown.differing(differing)
         alarm = self._of_period(one)
         if alarm is not None:
             self._alarms.take("before" if one.side else "now", [alarm])
-        for differing in self._actions.settled(one.at):
-            self._shown.differing(differing)
 
     def _summary(self, now: Side, differing: Sequence[Differing]) -> None:
         view.print_action_counts(self._actions.by_rule())

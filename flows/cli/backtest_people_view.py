@@ -194,7 +194,7 @@ def _difference(one: ActionDiffering) -> str:
 
 
 def _most(most: Most) -> tuple[str, str]:
-    return (str(most.count), harmless(most.customer)) if most.count else ("", "")
+    return str(most.count), harmless(most.customer)
 
 
 def _date(day: int) -> str:

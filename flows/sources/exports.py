@@ -11,7 +11,7 @@ import msgspec
 from flows.archives.compression import Read, unwatched
 from flows.archives.csv import Table, is_csv
 from flows.archives.jsonl import numbered_lines
-from flows.sources.row import CHANGED, MAX_BYTES, RowRefused, SentRow, row_of
+from flows.sources.row import CHANGED, DELETED, MAX_BYTES, RowRefused, SentRow, row_of
 
 _ROWS = 1000
 
@@ -43,7 +43,7 @@ def exported(path: Path, source: str | None, time: str, read: Read = unwatched) 
 
 
 def _of_line(raw: bytes, source: str | None, time: str, place: str) -> SentRow | RowRefused:
-    """A line of JSON: a CloudEvent when it says of which version it is, else the row itself."""
+    """A line of JSON: a CloudEvent or the row itself."""
     try:
         if len(raw) > MAX_BYTES:
             return row_of(raw)
@@ -51,13 +51,20 @@ def _of_line(raw: bytes, source: str | None, time: str, place: str) -> SentRow |
         if not isinstance(found, dict):
             return RowRefused("wrong_type", "the line is no JSON object")
         row = cast("dict[str, Any]", found)
-        return row_of(raw) if "specversion" in row else _bare(row, source, time, place)
+        return row_of(raw) if _is_event(row) else _bare(row, source, time, place)
     except RowRefused as refused:
         return refused
     except RecursionError:
         return RowRefused("too_deep", "nested too deeply")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return RowRefused("not_json", str(error))
+
+
+def _is_event(row: dict[str, Any]) -> bool:
+    """Whether a line is the envelope of a row; one that does not name its version is known by its type."""
+    return "specversion" in row or (
+        row.get("type") in (CHANGED, DELETED) and isinstance(row.get("data"), dict)
+    )
 
 
 def _bare(row: dict[str, Any], source: str | None, time: str, place: str) -> SentRow | RowRefused:
