@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import tempfile
 import uuid
@@ -26,8 +25,12 @@ def start_postgres() -> Iterator[str]:
             yield url
         finally:
             # At once, without a checkpoint of what nobody wants any more.
-            os.kill(server.get_postmaster_info().pid, signal.SIGQUIT)
+            process = server.get_postmaster_info().process
+            server.cleanup_mode = None
             server.cleanup()
+            if process is not None:
+                process.send_signal(signal.SIGQUIT)
+                process.wait(30)
 
 
 def _hurry(server: str) -> None:

@@ -26,9 +26,15 @@ class Again:
     """One pass over all evidence, in batches; killed on the way it begins anew, which does no harm."""
 
     def __init__(
-        self, database: Writer, intake: Intake, matching: Matching, rules: RuleSet, source_records: str
+        self,
+        database: Writer,
+        intake: Intake,
+        matching: Matching,
+        rules: RuleSet,
+        source_records: str,
+        at_once: int = _AT_ONCE,
     ) -> None:
-        self._source_records = source_records
+        self._source_records, self._at_once = source_records, at_once
         self._database, self._intake, self._matching = database, intake, matching
         self._fingerprint = _fingerprint(matching, rules)
 
@@ -46,7 +52,7 @@ class Again:
         while True:
             with self._database.begin() as connection:
                 stands = sa.select(evidence.c.id).where(evidence.c.id > last, sa.not_(evidence.c.deleted))
-                ids = connection.execute(stands.order_by(evidence.c.id).limit(_AT_ONCE)).scalars().all()
+                ids = connection.execute(stands.order_by(evidence.c.id).limit(self._at_once)).scalars().all()
                 if not ids:
                     connection.execute(sa.delete(consumed).where(consumed.c.topic == self._source_records))
                     write_state(connection, _RULES, self._fingerprint)

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from flows.identity.clusters import Partition, Piece, current, owner
-from flows.identity.matching import MOST_HOLDERS, Matching
+from flows.identity.matching import Matching
 from flows.identity.region import Region, others_who_hold
 from flows.identity.rows import rows_where
 from flows.identity.tables import customer
@@ -134,7 +134,7 @@ def owners(
         holders = found.holders.get(token, [])
         if token in composites:
             whose[token] = None
-        elif known.pieces > MOST_HOLDERS:
+        elif known.pieces > matching.most_holders:
             whose[token] = of.get(token)
             own.add(token)
         elif token in of or token in region.walked or known.pieces == len(holders):

@@ -19,7 +19,7 @@ from typing import Literal
 
 import msgspec
 
-from flows.identity.matching import MOST_HOLDERS, Matching, kind_of
+from flows.identity.matching import Matching, kind_of
 
 Kind = Literal["record", "event", "judgement"]
 _FIRST, _LAST = -1, 1 << 30
@@ -77,7 +77,7 @@ def partition(
     """
     whole = list(pieces)
     known = [severed(piece, apart) for piece in whole] if apart else whole
-    over = {*known_over, *(t for t, number in _counts(whole).items() if number > MOST_HOLDERS)}
+    over = {*known_over, *(t for t, number in _counts(whole).items() if number > matching.most_holders)}
     holders = holding(known, matching, over)
     shared = {
         token

@@ -23,10 +23,14 @@ class Matching:
     """The rules of a tenant; `accounts` are the kinds of rows' own ids, the names of the source systems.
 
     A token links when its kind stands alone in `match`, when it is a composite of several, and when it names an
-    account: the row's own id, or a kind with `per_person`. What names the same account is of one person.
+    account: the row's own id, or a kind with `per_person`. What names the same account is of one person. Held by more
+    than `most_holders` pieces of evidence none links.
     """
 
-    def __init__(self, rules: IdentityRules, accounts: Iterable[str] = ()) -> None:
+    def __init__(
+        self, rules: IdentityRules, accounts: Iterable[str] = (), most_holders: int = MOST_HOLDERS
+    ) -> None:
+        self.most_holders = most_holders
         self._kinds = rules.kinds
         self._match = rules.match
         self._turns = {"+".join(names): i + 1 for i, names in enumerate(rules.match)}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from flows.identity.clusters import Apart, Piece
 from flows.identity.judged import about, apart
-from flows.identity.matching import MOST_HOLDERS, Matching
+from flows.identity.matching import Matching
 from flows.identity.rows import rows_where
 from flows.identity.tables import assignment, evidence, evidence_key
 from flows.identity.taking import Taken
@@ -113,8 +113,8 @@ class Reading:
         region, taken, found = self._region, self._taken, set[str]()
         for token in tokens:
             known = region.tokens[token]
-            over = known.pieces > MOST_HOLDERS
-            was_over = known.pieces - taken.pieces.get(token, 0) > MOST_HOLDERS
+            over = known.pieces > self._matching.most_holders
+            was_over = known.pieces - taken.pieces.get(token, 0) > self._matching.most_holders
             # Who only came newly cannot make a shared token link again, unless others expire by it.
             stays = known.shared and not taken.anew and (over or token not in taken.lost)
             links = self._matching.rank(token) is not None

@@ -19,6 +19,16 @@ RULES = IdentityRules(
     },
     match=(("email",), ("phone", "born"), ("loyalty",), ("cookie",)),
 )
+# The same composites, but all else is worth something else.
+OTHER_RULES = IdentityRules(
+    kinds={
+        "crm": KindRule(kind="crm", per_person=2),
+        "club": KindRule(kind="club", per_person=1, shared_above=1),
+        "email": KindRule(kind="email", shared_above=1, expires=5),
+        "cookie": KindRule(kind="cookie", shared_above=3),
+    },
+    match=(("phone", "born"), ("tag",), ("cookie",)),
+)
 ACCOUNTS = {"crm", "shop", "club"}
 KEY = b"key"
 

@@ -10,8 +10,6 @@ import msgspec
 from flows.identity.evidence import Judgement, Named, version_of
 from flows.sources.model import IdentityRules, SourceRecord
 
-MOST_HOLDERS = 1_000
-
 
 class Fact(msgspec.Struct):
     """One thing that was said: by a row, by events, by a person."""
@@ -30,6 +28,7 @@ def people(
     records: Sequence[SourceRecord],
     events: Sequence[Named],
     judgements: Sequence[Judgement],
+    most_holders: int,
 ) -> tuple[set[frozenset[str]], dict[str, frozenset[str]]]:
     """The partition of the evidence by ids, and by identifier the cluster it belongs to, if to one alone."""
     verdict: dict[frozenset[str], Judgement] = {}
@@ -44,7 +43,7 @@ def people(
         t
         for f in facts
         for t in f.tokens | f.together
-        if sum(t in g.tokens | g.together for g in facts) > MOST_HOLDERS
+        if sum(t in g.tokens | g.together for g in facts) > most_holders
     }
     for fact in facts:
         if not fact.judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,14 +13,17 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.identity.again import Again
 from flows.identity.evidence import Judgement, Named
 from flows.identity.intake import Intake
-from flows.identity.matching import Matching
+from flows.identity.matching import MOST_HOLDERS, Matching
 from flows.identity.store import Store, open_store
 from flows.identity.tables import assignment, evidence, evidence_key, metadata, outbox, role_claim
+from flows.identity.writer import writing
+from flows.rules.model import RuleSet
 from flows.schema import Identity, decode
 from flows.sources.model import SourceRecord, Sources
-from tests.unit.identity.histories import ACCOUNTS, KEY, RULES, Said, batch_of, histories
+from tests.unit.identity.histories import ACCOUNTS, KEY, OTHER_RULES, RULES, Said, batch_of, histories
 from tests.unit.identity.oracle import people
 
 
@@ -38,9 +42,9 @@ def empty(store: Store) -> None:
             connection.execute(sa.delete(table))
 
 
-def an_intake(seed: int = 1) -> Intake:
+def an_intake(seed: int = 1, most_holders: int = MOST_HOLDERS) -> Intake:
     """The real one, with ids from a seed."""
-    return Intake(Matching(RULES, ACCOUNTS), Sources(), KEY, random.Random(seed))
+    return Intake(Matching(RULES, ACCOUNTS, most_holders), Sources(), KEY, random.Random(seed))
 
 
 def partition_in(store: Store) -> tuple[set[frozenset[str]], dict[str, frozenset[str]]]:
@@ -63,7 +67,9 @@ def published_in(store: Store) -> dict[str, Identity]:
     return {key: decode(Identity, value) for key, value in rows}
 
 
-def expected(history: list[Said]) -> tuple[set[frozenset[str]], dict[str, frozenset[str]]]:
+def expected(
+    history: list[Said], most_holders: int = MOST_HOLDERS
+) -> tuple[set[frozenset[str]], dict[str, frozenset[str]]]:
     """What the slow rebuild says."""
     return people(
         RULES,
@@ -71,6 +77,7 @@ def expected(history: list[Said]) -> tuple[set[frozenset[str]], dict[str, frozen
         [each for each in history if isinstance(each, SourceRecord)],
         [each for each in history if isinstance(each, Named)],
         [each for each in history if isinstance(each, Judgement)],
+        most_holders,
     )
 
 
@@ -84,23 +91,48 @@ def cut(chance: random.Random, history: list[Said]) -> Iterator[list[Said]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(history=histories(), seed=st.integers(0, 1 << 30))
+@given(history=histories(), seed=st.integers(0, 1 << 30), most_holders=st.sampled_from([MOST_HOLDERS, 2, 3]))
 def test_any_order_cut_and_repeat_gives_the_partition_of_a_rebuild(
-    store: Store, history: list[Said], seed: int
+    store: Store, history: list[Said], seed: int, most_holders: int
 ) -> None:
     """Shuffled, cut into batches and with some of it twice, a history comes to what the oracle makes of it."""
     chance = random.Random(seed)
     shuffled = [*history, *chance.sample(history, len(history) // 3)]
     chance.shuffle(shuffled)
     empty(store)
-    intake = an_intake()
+    intake = an_intake(most_holders=most_holders)
     so_far: list[Said] = []
     for some in cut(chance, shuffled):
         so_far += some
         with store.begin() as connection:
             intake.take(connection, batch_of(some))
         if chance.random() < 0.3:
-            assert partition_in(store) == expected(so_far)
+            assert partition_in(store) == expected(so_far, most_holders)
+    assert partition_in(store) == expected(history, most_holders)
+    check_what_is_kept(store)
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), seed=st.integers(0, 1 << 30))
+def test_under_other_rules_all_evidence_is_divided_anew(store: Store, history: list[Said], seed: int) -> None:
+    """Killed on its way or not, one pass over what is kept gives the partition that the new rules would have given."""
+    empty(store)
+    chance = random.Random(seed)
+    before = Matching(OTHER_RULES, ACCOUNTS)
+    intake = Intake(before, Sources(), KEY, random.Random(1))
+    with writing(store) as writer:
+        for some in cut(chance, history):
+            with writer.begin() as connection:
+                intake.take(connection, batch_of(some))
+        rules = RuleSet(number=1, tenant="t", rules=(), purposes={}, profile=(), identity=RULES)
+        assert not Again(writer, intake, before, rules, "rows").is_due()
+        again = Again(writer, an_intake(), Matching(RULES, ACCOUNTS), rules, "rows", at_once=2)
+        assert again.is_due()
+        for _ in itertools.islice(again.run(), chance.randint(0, 4)):
+            pass
+        for _ in again.run():
+            pass
+        assert not again.is_due()
     assert partition_in(store) == expected(history)
     check_what_is_kept(store)
 
