@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flows.expression_reader import FUNCTIONS
-from flows.expressions import COLUMN_FUNCTIONS, VALUE_FUNCTIONS
+from flows.expressions import COLUMN_FUNCTIONS, VALUE_FUNCTIONS, parse
 from flows.reference.markdown import code, table
-from flows.rules.conditions import names_of_decision, names_of_window
+from flows.rules.conditions import Names, names_of_decision, names_of_window
+from flows.rules.model import LookUpEntry, LookUpSource, SequenceStep
+from flows.rules.scope import following, matching, of_sequence, of_step, with_look_ups
 from flows.streams import Field, Stream
 
 _OPERATORS = (
@@ -45,6 +47,10 @@ _STREAM = Stream(
     fields=(Field(name="<field>", type="float"),), attributes=(Field(name="<attribute>", type="float"),),
 )  # fmt: skip
 
+_STEP = SequenceStep(event="", called="<as>")
+_LOOK_UP = LookUpEntry(name="<look-up>", source="", key=parse("1"), within=0)
+_SYSTEMS = {"": LookUpSource(name="", fields=("<field>",))}
+
 
 def operators() -> str:
     """What may stand between names and numbers."""
@@ -64,18 +70,23 @@ def functions() -> str:
 
 def names() -> str:
     """What each place may read."""
-    window, alarm, event = (
-        names_of_window(_STREAM),
-        names_of_decision(_STREAM, ("<value>",)),
-        names_of_decision(None, ("<value>",)),
-    )
+    window = names_of_window(_STREAM)
+    alarm = with_look_ups(names_of_decision(_STREAM, ("<value>",)), (_LOOK_UP,), _SYSTEMS)
+    event = with_look_ups(names_of_decision(None, ("<value>",)), (_LOOK_UP,), _SYSTEMS)
+    sequence = with_look_ups(of_sequence(("<value>",), (_STEP,), {}), (_LOOK_UP,), _SYSTEMS)
     shown = (
         ("`of`, `when` and `clear` on readings", ["<field>", "device.<attribute>"]),
         ("`of` of a window", [*window.kinds]),
-        ("`guard` and `if` of a rule on a stream", [*alarm.kinds]),
-        (
-            "`guard` and `if` of a rule on events",
-            [*event.kinds, *(f"{p}<field>" for p in event.open_prefixes)],
-        ),
+        ("`guard` and `if` of a rule on a stream", _all(alarm)),
+        ("`guard` and `if` of a rule on events", _all(event)),
+        ("`guard` and `if` of a rule on a sequence", _all(sequence)),
+        ("`where` of a step of a sequence", _all(of_step((_STEP,), {}, ""))),
+        ("`if` of what follows an event's action", _all(following(event, outcome=True))),
+        ("`where` of an event to come", _all(matching(following(event, outcome=True), None))),
     )
     return table(["in", "may be read"], ((place, ", ".join(map(code, known))) for place, known in shown))
+
+
+def _all(names: Names) -> list[str]:
+    """The names, and those whose beginning alone is known."""
+    return [*names.kinds, *(f"{prefix}<field>" for prefix in names.open_prefixes)]

@@ -23,7 +23,7 @@ _ROUTES: dict[str, tuple[str, str, str, str]] = {
     "identity": ("identifier, customer or thing", "identity, or you", "customers", "Identity"),
     "rules": (
         "`tenant/number`, `tenant/brake/id`",
-        "`telltale rules publish`, `telltale rules pause`, `telltale silence`",
+        "`telltale rules publish`, `telltale silence`, `telltale actions pause`",
         "devices, customers, identity",
         "PublishedSet or Brake",
     ),

@@ -29,7 +29,16 @@ ON_STREAM = {
 }
 # Saved where the text says, on a stream of its own, and tested there by test_five_minutes.
 SAVED = "A first rule of your own in five minutes"
-ON_EVENT = {"rule": "example", "event": "example", "do": [], "limits": LIMITS}
+ON_DEVICES = ("battery-decline", "check-engine", "engine-overheating", "vehicle-silent")
+ON_EVENTS = {"rule": "example", "do": [], "limits": LIMITS}
+# Which file a block is, by the first word of it; a block that begins otherwise is a rule.
+FILES = {
+    "purposes": "purposes",
+    "values": "profile",
+    "sources": "sources",
+    "kinds": "identity",
+    "look_ups": "look_ups",
+}
 
 
 def found(language: str) -> list[Any]:
@@ -62,26 +71,35 @@ def whole_rule(plain: dict[str, Any]) -> dict[str, Any]:
     """A rule, of which the block may be a part."""
     if "rule" in plain:
         return plain
-    if "event" in plain:
-        return {**ON_EVENT, **plain}
+    if "event" in plain or "sequence" in plain:
+        return {**ON_EVENTS, **plain}
     ends = {} if "clear" in plain else {"ends": {"silent": "6h"}}
     return {**ON_STREAM, **ends, **plain}
+
+
+def drop(folder: Path, *names: str) -> None:
+    """Take files away."""
+    for name in names:
+        (folder / f"{name}.yaml").unlink()
 
 
 def put(block: Block, plain: dict[str, Any], folder: Path) -> str:
     """Write a block where a file of its kind stands; returns the name of the rule that it is, or nothing."""
     kind, text = next(iter(plain)), "\n".join(block.lines)
-    if kind in ("purposes", "values"):
-        (folder / ("purposes.yaml" if kind == "purposes" else "profile.yaml")).write_text(
-            text, encoding="utf-8"
-        )
+    if kind in FILES:
+        if kind in ("purposes", "values"):
+            # What the starter says of people needs all that its own files declare.
+            for file in folder.glob("rules/*.yaml"):
+                if file.stem not in ON_DEVICES:
+                    file.unlink()
+            drop(folder, "sources", "identity", "look_ups")
+        (folder / f"{FILES[kind]}.yaml").write_text(text, encoding="utf-8")
         return ""
     if kind == "streams":
         # The other files are about the starter's stream.
         shutil.rmtree(folder / "rules")
         (folder / "rules").mkdir()
-        for name in ("purposes", "profile"):
-            (folder / f"{name}.yaml").unlink()
+        drop(folder, "purposes", "profile", "sources", "identity", "look_ups")
         (folder / "streams.yaml").write_text(text, encoding="utf-8")
         return ""
     rule = whole_rule(plain)
