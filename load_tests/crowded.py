@@ -36,7 +36,7 @@ CASE = "customers"
 _START_S = 180.0
 _STRAGGLERS_S = 30.0
 _LOOK_S = 0.5
-_LONGEST = "telltale_snapshot_longest_stop_seconds"
+_STOPPED = "telltale_snapshot_stop_seconds_sum"
 
 
 class Rushed(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class Crowded:
         self._events = self._product.topics.events
         self._snapshots = Snapshots(self._product.recovery(CASE))
         self._next_look = 0.0
-        self._longest = 0.0
+        self._stopped: list[float] = []
 
     def __enter__(self) -> Self:
         self._product.install(OWN_PARTITIONS)
@@ -113,7 +113,7 @@ class Crowded:
             times = self._decisions.appended
             fill_s = max(0.001, (max(times) - min(times)) / 1000)
             wall_s, cpu_s, written, silence = self._rush(running)
-            resident = running.resident() - before
+            resident, longest_stop = running.resident() - before, self._longest_stop()
             self._check(sampled)
         return Rushed(
             fill_rate=self._crowd.customers / fill_s,
@@ -122,7 +122,7 @@ class Crowded:
             resident=resident,
             on_disk=self._snapshots.all,
             written=written,
-            longest_stop=self._longest * 1000,
+            longest_stop=longest_stop,
             longest_silence=silence,
             restart_s=self._restart(),
         )
@@ -152,7 +152,15 @@ class Crowded:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
             self._snapshots.look()
-            self._longest = max(self._longest, scrape(self._metrics, _LONGEST, flow=CASE) or 0.0)
+            self._stopped.append(scrape(self._metrics, _STOPPED, flow=CASE) or 0.0)
+
+    def _longest_stop(self) -> float:
+        """The longest time (ms) that all buckets together took to be saved at one epoch's end.
+
+        The flow measures bucket by bucket. What they took lies between two looks, or a look fell into it.
+        """
+        sums = self._stopped
+        return 1000 * max((c - a for a, c in zip(sums, sums[2:], strict=False)), default=0.0)
 
     def _rest(self, running: Processes) -> None:
         """Until what filled the state is on disk, which is so when two more epochs have ended."""
@@ -169,7 +177,7 @@ class Crowded:
         """(wall s, CPU s, percent of the state written in the worst epoch, the longest silence in ms)."""
         self._rest(running)
         filled, first = max(self._snapshots.epochs), len(self._decisions.appended)
-        self._longest = 0.0
+        del self._stopped[:-1]
         release = held(self._ground.bus, self._events, OWN_PARTITIONS, rush(self._crowd))
         cpu, released = running.cpu_s(), time.time_ns() // 1_000_000
         release()

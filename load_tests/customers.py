@@ -75,6 +75,7 @@ def figures_of(crowd: Crowd, alone: Alone, rushed: Rushed) -> list[Figure]:
         *figure(f"{name}: longest stop", "ms", [rushed.longest_stop], bar=500),
         *figure(f"{name}: longest silence", "ms", [rushed.longest_silence]),
         *figure(f"{name}: memory, state alone", "bytes a customer", [alone.state / count], aim=400),
+        *figure(f"{name}: memory, packed", "bytes a customer", [alone.packed / count]),
         *figure(f"{name}: memory, identity alone", "bytes a customer", [alone.view / count]),
         *figure(f"{name}: memory, flow", "bytes a customer", [rushed.resident / count]),
         *figure(f"{name}: on disk", "bytes a customer", [rushed.on_disk / count], aim=200),

@@ -21,7 +21,7 @@ class Snapshots:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.epochs: dict[int, int] = {}
-        self.all = self.files = 0
+        self.all = 0
 
     def look(self) -> None:
         """See what is there now."""
@@ -33,7 +33,6 @@ class Snapshots:
         for epoch, size in epochs.items():
             self.epochs[epoch] = max(size, self.epochs.get(epoch, 0))
         self.all = sum(size for _, size in latest.values())
-        self.files = sum(file.stat().st_size for file in self._folder.glob("part-*.sqlite3"))
 
     def _rows(self) -> Iterator[tuple[str, str, int, int]]:
         for file in sorted(self._folder.glob("part-*.sqlite3")):
