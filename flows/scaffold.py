@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +17,8 @@ from flows.rules.json_schema import KINDS, Kind, schema_of
 
 _STARTER = Path(__file__).parent / "starter"
 _SCHEMAS = ".schemas"
+_SETTINGS = "telltale.toml"
+_SECRETS = re.compile(r'^# (tenant_key|vault_key) = ""', re.MULTILINE)
 _IGNORED = "# What the flows keep, and what they send in this default.\nstate/\noutbox/\n__pycache__/\n"
 _PURPOSES = """\
 # Why we may write to somebody. Actions such as `notify` name a purpose, never a lane. For example
@@ -29,25 +33,25 @@ values: {}
 """
 
 
-def make_starter(folder: Path) -> None:
-    """Copy the starter into a new or empty folder; raises FolderUnusable."""
+def make_starter(folder: Path, secret: Callable[[], str]) -> None:
+    """Copy the starter into a new or empty folder, with each `secret` newly made; raises FolderUnusable."""
     _begin(folder)
     try:
         shutil.copytree(_STARTER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:
         raise FolderUnusable(str(folder), error.strerror or "it cannot be written") from error
+    _write(folder / _SETTINGS, _settings(secret))
     _finish(folder)
 
 
-def make_for(folder: Path, proposal: Proposal) -> None:
+def make_for(folder: Path, proposal: Proposal, secret: Callable[[], str]) -> None:
     """Write a configuration for what was proposed, with one rule, into a new or empty folder; raises FolderUnusable."""
     _begin(folder)
     name, rule = first_rule(proposal)
-    settings = (_STARTER / "telltale.toml").read_text(encoding="utf-8")
     # The starter's steps are for the starter's fields.
-    kept = [line for line in settings.splitlines() if not line.startswith("# steps")]
+    kept = [line for line in _settings(secret).splitlines() if not line.startswith("# steps")]
     texts = {
-        "telltale.toml": "\n".join(kept) + "\n",
+        _SETTINGS: "\n".join(kept) + "\n",
         "streams.yaml": write_document(proposal),
         "purposes.yaml": _PURPOSES,
         "profile.yaml": _PROFILE,
@@ -56,6 +60,12 @@ def make_for(folder: Path, proposal: Proposal) -> None:
     for path, text in texts.items():
         _write(folder / path, text)
     _finish(folder)
+
+
+def _settings(secret: Callable[[], str]) -> str:
+    """The starter's settings with secrets of their own, where the starter only shows their places."""
+    settings = (_STARTER / _SETTINGS).read_text(encoding="utf-8")
+    return _SECRETS.sub(lambda found: f'{found[1]} = "{secret()}"', settings)
 
 
 def _begin(folder: Path) -> None:

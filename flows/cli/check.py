@@ -93,9 +93,9 @@ def remarks(found: Configuration) -> Iterator[str]:
     unwatched = [name for name in found.streams if name not in watched]
     if unwatched:
         yield f"Streams that no rule watches: {', '.join(unwatched)}."
-    used = {
-        entry.purpose for rule in found.rules for entries in rule.do.values() for entry in actions_in(entries)
-    }
+    actions = [each for rule in found.rules for entries in rule.do.values() for each in actions_in(entries)]
+    used = {action.purpose for action in actions}
+    used |= {name for each in actions if each.suppress is not None for name in each.suppress.purposes}
     unused = [name for name in found.purposes if name not in used]
     if unused:
         yield f"Purposes that no action has: {', '.join(unused)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,8 @@ def init(
 ) -> None:
     """Begin a configuration in a new folder.
 
-    It holds settings, streams, purposes, a profile and rules with their tests.
+    It holds settings with secrets of their own, streams, purposes, a profile and rules with their tests; the starter's
+    also the source systems that know customers, and those that rules may ask.
     """
     from flows.inference.proposal import Asked, propose
     from flows.inference.sample import read_sample
@@ -32,14 +34,22 @@ def init(
 
     place = "" if folder.resolve() == Path.cwd() else f" --config {shlex.quote(str(folder))}"
     if archive is None:
-        make_starter(folder)
-        print(f"{folder} holds streams, purposes, a profile and five rules with their tests. What next:")
+        make_starter(folder, _secret)
+        rules = len(list(folder.glob("rules/*.yaml")))
+        print(
+            f"{folder} holds streams, sources, purposes, a profile and {rules} rules with their tests. What next:"
+        )
         following = ["rules test", "run --all", "simulate"]
     else:
         proposal = propose(read_sample(archive), Asked())
-        make_for(folder, proposal)
+        make_for(folder, proposal, _secret)
         print(f"{folder} holds the stream {proposal.stream.name!r} and one rule with its tests. What next:")
         file = shlex.quote(str(archive))
         following = ["rules test", f"streams check {file}", f"backtest {file}"]
     for command in following:
         print(f"  telltale {command}{place}")
+
+
+def _secret() -> str:
+    """Nobody can guess it: 256 bits in hexadecimal digits."""
+    return secrets.token_hex(32)

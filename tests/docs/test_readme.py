@@ -27,7 +27,7 @@ SAYS = {
     ". .venv/bin/activate": "",
     "telltale init my-fleet": "my-fleet",
     "cd my-fleet": "",
-    "telltale check": "5 rules",
+    "telltale check": "14 rules",
     "telltale rules test": r"\b\d+ tests passed",
     "telltale simulate --vehicles 200 --duration 30m": r"messages of 200 vehicles written to the topic \S*telemetry",
     "telltale topics lag": "telltale-outbox",
@@ -41,8 +41,8 @@ SAYS = {
     "telltale topics create": "telemetry .*topics created",
 }
 RUNS = {
-    "telltale run --all": "Running devices, customers, outbox",
-    "telltale run --all --processes 2": "Running devices-0, devices-1, customers, outbox",
+    "telltale run --all": "Running devices, customers, identity, look-ups, outbox",
+    "telltale run --all --processes 2": "Running devices-0, devices-1, customers, identity, look-ups, outbox",
 }
 # At this the reader looks until nothing is behind.
 UNTIL_HANDLED = "telltale topics lag"

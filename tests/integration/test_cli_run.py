@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from connectors.ledger import Ledger
+from flows.scaffold import make_starter
 from flows.topics.sqlite import SqliteTopics
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +54,8 @@ class Running:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The starter."""
-    shutil.copytree(ROOT / "flows" / "starter", tmp_path / "project")
+    """The starter as `telltale init` makes it."""
+    make_starter(tmp_path / "project", lambda: "a secret of this test")
     return tmp_path / "project"
 
 
@@ -80,13 +80,13 @@ def gone(children: list[psutil.Process]) -> bool:
 def test_a_signal_stops_everything_cleanly(started, number, code):
     """Ctrl-C and SIGTERM: one word, no traceback, no process left."""
     children = started.await_start()
-    assert len(children) == 3
+    assert len(children) == 5
     started.process.send_signal(number)
     left, said = started.end()
     assert left == code
     assert said.splitlines() == [
         "Rule set 1 is in force.",
-        "Running devices, customers, outbox. Saved files count at once. Ctrl-C stops.",
+        "Running devices, customers, identity, look-ups, outbox. Saved files count at once. Ctrl-C stops.",
         "Stopped.",
     ]
     assert gone(children)
@@ -141,7 +141,7 @@ def test_a_process_that_cannot_start_says_what_to_do(folder):
 def test_the_devices_flow_can_be_divided_among_processes(started, folder):
     """Both processes find each other, and every partition is read."""
     children = started.await_start()
-    assert len(children) == 3
+    assert len(children) == 5
     topics = SqliteTopics(folder / "state" / "topics.db")
     until = time.monotonic() + PATIENCE_S
     while len(topics.committed("telltale-devices", "telemetry")) < 4:
@@ -152,5 +152,5 @@ def test_the_devices_flow_can_be_divided_among_processes(started, folder):
     started.process.send_signal(signal.SIGTERM)
     code, said = started.end()
     assert code == 0
-    assert "Running devices-0, devices-1, customers." in said
+    assert "Running devices-0, devices-1, customers, identity, look-ups." in said
     assert gone(children)

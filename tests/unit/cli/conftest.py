@@ -24,6 +24,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def without_people(folder: Path) -> None:
+    """Leave of the starter's files what is about devices alone."""
+    for name in ("sources", "identity", "look_ups"):
+        (folder / f"{name}.yaml").unlink()
+    for file in (folder / "rules").iterdir():
+        if "\nstream: " not in file.read_text(encoding="utf-8"):
+            file.unlink()
+    streams = folder / "streams.yaml"
+    streams.write_text(streams.read_text(encoding="utf-8").partition("\nevents:")[0] + "\n", encoding="utf-8")
+
+
 @pytest.fixture
 def bus(project: Path, telltale: Telltale) -> SqliteTopics:
     """The project's bus with all topics."""

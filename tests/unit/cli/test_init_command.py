@@ -1,10 +1,16 @@
 """`telltale init`: what it makes is green at once."""
 
 import json
+import os
+import re
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+
+from flows.identity.seals import MasterKey
+from flows.settings import load_settings
+from tests.unit.cli.conftest import STARTER
 
 NUMBERS = "at,pump,flow\n" + "".join(
     f"{1_700_000_000 + i * 60},p{i % 3},{50 + i * 7 % 11}\n" for i in range(200)
@@ -47,13 +53,26 @@ def empty(tmp_path, monkeypatch):
 
 
 def test_the_starter_is_green_and_the_commands_to_go_on_with_are_said(telltale, empty):
-    """Five rules load and pass; three commands come next."""
+    """Its rules load and pass; three commands come next."""
     said = telltale("init", "fleet")
     assert said.code == 0
     assert [line.split()[:2] for line in said.lines[1:]] == [
         ["telltale", "rules"], ["telltale", "run"], ["telltale", "simulate"],
     ]  # fmt: skip
     assert "passed" in green(telltale, empty / "fleet").out
+
+
+def test_each_configuration_has_secrets_of_its_own(telltale, empty):
+    """Four that nobody can guess, each another, in the places that the settings show."""
+    (empty / "a.csv").write_text(NUMBERS)
+    assert telltale("init", "one").code == telltale("init", "two", "--from", "a.csv").code == 0
+    assert "key = " not in re.sub("^#.*", "", (STARTER / "telltale.toml").read_text(), flags=re.MULTILINE)
+    found = [load_settings(empty / name / "telltale.toml", {}) for name in ("one", "two")]
+    keys = {key for each in found for key in (each.tenant_key, each.identity.vault_key)}
+    assert len(keys) == 4
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+    for key in keys:
+        MasterKey(key, os.urandom)
 
 
 @pytest.mark.parametrize("text", [NUMBERS, WORDS, NOTES, NARROW, CONSTANT])

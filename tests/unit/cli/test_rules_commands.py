@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.unit.cli.conftest import without_people
+
 BROKEN = """\
 rule: broken
 stream: vehicle
@@ -128,6 +130,7 @@ def test_a_folder_of_rules_may_be_named_to_test(telltale, project, tmp_path):
     """Its rules are tested with the streams and purposes of the settings; two folders are one too many."""
     folder = tmp_path / "others"
     folder.mkdir()
+    without_people(project)
     (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
     (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
     (folder / "hot.yaml").write_text(WRONG_TEST)
@@ -173,6 +176,7 @@ def test_another_folder_of_rules_may_be_named(telltale, project, tmp_path):
     """With the streams and purposes of the settings."""
     folder = tmp_path / "others"
     folder.mkdir()
+    without_people(project)
     (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
     (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
     (folder / "hot.yaml").write_text(WRONG_TEST)
@@ -185,6 +189,7 @@ def test_an_empty_folder_of_rules_says_so(telltale, project):
     """An empty result has its reason, on standard error."""
     for file in (project / "rules").iterdir():
         file.unlink()
+    without_people(project)
     (project / "purposes.yaml").write_text("purposes: {service: {}}\n")
     (project / "profile.yaml").write_text("values: {orders: {event: order.placed, take: count}}\n")
     said = telltale("rules", "list")

@@ -11,6 +11,7 @@ import pytest
 
 from flows.cli import scan
 from flows.ids import partition_of
+from tests.unit.cli.conftest import without_people
 
 
 @pytest.fixture
@@ -104,6 +105,7 @@ def test_events_go_under_their_subject(send, bus):
 
 def test_an_event_without_a_subject_goes_under_an_identifier_that_is_declared(send, bus, project):
     """The first one that it carries, as flows read it; one that carries none is refused with what it could."""
+    without_people(project)
     streams = project / "streams.yaml"
     declared = "events: {order.placed: {identifiers: {email: customer.email, crm: customer.number}}}"
     streams.write_text(f"{streams.read_text()}\n{declared}\n")

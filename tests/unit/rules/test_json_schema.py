@@ -67,11 +67,15 @@ WHOLE: list[tuple[Any, dict[str, Any]]] = [
     ("streams", STREAMS),
     ("purposes", DOCUMENTS.purposes),
     ("profile", DOCUMENTS.profile),
+    ("sources", DOCUMENTS.sources),
+    ("identity", DOCUMENTS.identity),
+    ("look_ups", DOCUMENTS.look_ups),
     *(("rule", plain) for plain in DOCUMENTS.rules.values()),
 ]
 # Below these every key is a name that the author chose.
 CHOSEN = frozenset(
     {"streams", "events", "fields", "attributes", "purposes", "values", "severity", "identifiers"}
+    | {"budgets", "sources", "kinds", "consent", "preferences", "reconcile"}
     | {"device", "profile", "roles", "readings", "data", "look_up", "look_ups", "consents", "start_process"}
 )
 
@@ -84,6 +88,8 @@ def fields_of(plain: Any, last: Any = None, place: tuple[Any, ...] = ()) -> list
         chosen = last in CHOSEN or any(
             place[-back : 1 - back] == ("expect",) and place[2 - back] == "do" for back in (4, 5)
         )
+        # What a look-up answers, in `given: {look_ups: {NAME: {FIELD: …}}}`.
+        chosen = chosen or place[-3:-1] == ("given", "look_ups")
         for key, below in plain.items():
             found += [] if chosen else [(*place, key)]
             # A name that an author chose may be a word of the language: below it that means nothing.

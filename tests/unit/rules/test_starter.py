@@ -16,9 +16,22 @@ def starter() -> Configuration:
 
 
 def test_the_starter_has_no_mistakes() -> None:
-    """Its rules are those that the simulator plants truths for, and one on events."""
-    names = [rule.name for rule in starter().rules]
-    assert names == ["battery-decline", "check-engine", "complaint", "engine-overheating", "vehicle-silent"]
+    """Its rules are those that the simulator plants truths for, and those of the stories of customers."""
+    devices = ["battery-decline", "check-engine", "engine-overheating", "vehicle-silent"]
+    people = [
+        *(
+            "abandoned-cart",
+            "bereavement",
+            "case-resolved",
+            "complaint",
+            "complaint-quiet",
+            "damaged-shipment",
+        ),
+        *("engagement", "graduation", "new-address", "unhappy-post"),
+    ]
+    found = starter().rules
+    assert [rule.name for rule in found] == sorted([*devices, *people])
+    assert [rule.name for rule in found if rule.stream is not None] == devices
 
 
 def test_every_starter_rule_says_what_it_is_for_and_has_tests() -> None:

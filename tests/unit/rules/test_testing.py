@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -58,8 +57,9 @@ PROFILE = "values: {spent: {event: order.placed, take: sum, field: amount}}\n"
 
 
 def project(folder: Path, profile: str = PROFILE, **rules: str) -> Configuration:
-    """The starter with other rules."""
-    shutil.copy(STARTER / "streams.yaml", folder / "streams.yaml")
+    """The starter's stream with other rules, and events that nobody declares."""
+    streams = (STARTER / "streams.yaml").read_text(encoding="utf-8")
+    (folder / "streams.yaml").write_text(streams.partition("\nevents:")[0], encoding="utf-8")
     (folder / "purposes.yaml").write_text("purposes: {service: {}}\n")
     (folder / "profile.yaml").write_text(profile)
     (folder / "rules").mkdir()

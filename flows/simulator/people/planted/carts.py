@@ -81,6 +81,7 @@ class Complaints(_Cart):
             {"complaints": 1, "open_complaints": 0, "last_score": 5},
             self.action("email", "complaint", "open_case"),
             self.action("email", "complaint-quiet", "suppress"),
+            self.action("email", "case-resolved", "close_case"),
             ExpectedAction(
                 truth=self.name,
                 handle=handles(person, "account")[0],
