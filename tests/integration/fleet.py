@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,16 +32,29 @@ from tests.integration.tail import Tail
 
 ROOT = Path(__file__).parents[2]
 STARTER = Path(flows.__file__).parent / "starter"
+NO_MORE: Mapping[str, str] = {}
 PATIENCE_S = 120.0
 _LOOK_S = 0.05
 _LINES = 15
 
 
 class Fleet:
-    """One fleet's configuration, topics and processes; made by `a_fleet`."""
+    """One fleet's configuration, topics and processes; made by `a_fleet`.
 
-    def __init__(self, bus: Bus, folder: Path, epoch_s: float, customers_epoch_s: float, steps: str) -> None:
-        shutil.copytree(STARTER, folder)
+    `configuration` is the folder that is copied, `more` are settings of the environment.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        folder: Path,
+        epoch_s: float,
+        customers_epoch_s: float,
+        steps: str = "",
+        configuration: Path = STARTER,
+        more: Mapping[str, str] = NO_MORE,
+    ) -> None:
+        shutil.copytree(configuration, folder)
         if steps:
             (folder / "steps.py").write_text(steps)
         prefix = f"f{uuid.uuid4().hex[:8]}."
@@ -58,6 +71,7 @@ class Fleet:
             "TELLTALE_TOPICS_PATH"
             if bus.kind == "sqlite"
             else "TELLTALE_TOPICS_BOOTSTRAP_SERVERS": bus.address,
+            **more,
         }
         self.settings: Settings = load_settings(folder / "telltale.toml", self._environment)
         self.names = TopicNames(prefix)
@@ -135,16 +149,18 @@ class Fleet:
         """Until it is so; fails when it is not in time, or when a process has ended."""
         give_up = time.monotonic() + PATIENCE_S
         while not true():
-            ended = [
-                part
-                for part, running in self._processes.items()
-                if any(p.poll() is not None for p in running)
-            ]
+            ended = self.ended()
             if ended or time.monotonic() > give_up:
                 why = f"{', '.join(ended)} ended by itself" if ended else f"not within {PATIENCE_S:g} s"
                 said = what if isinstance(what, str) else what()
                 pytest.fail(f"{why}: {said}\n{self.logs()}", pytrace=False)
             self._pause.wait(_LOOK_S)
+
+    def ended(self) -> list[str]:
+        """The parts of which a process has ended."""
+        return [
+            part for part, running in self._processes.items() if any(p.poll() is not None for p in running)
+        ]
 
     def said(self, part: str, text: str) -> int:
         """How often a text stands in the logs of a part."""

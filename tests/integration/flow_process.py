@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -31,15 +32,25 @@ def run_flow(part: str, cluster: list[str]) -> None:
     run(settings_here(), int(cluster[0]) if cluster else None, cluster[1:] or None)
 
 
-def run_connector() -> None:
-    """The outbox, for ever."""
+def run_connector(clock: Callable[[], int] | None = None) -> None:
+    """The outbox, for ever, by the wall clock or another (ms)."""
     from connectors.outbox import run_outbox  # noqa: PLC0415
     from flows.engine.clock import wall_clock  # noqa: PLC0415
     from flows.settings import load_settings  # noqa: PLC0415
     from flows.topics.open import open_topics  # noqa: PLC0415
 
     settings = load_settings(Path(os.environ["TELLTALE_CONFIG"]), os.environ)
-    run_outbox(settings, open_topics(settings), wall_clock, threading.Event())
+    run_outbox(settings, open_topics(settings), clock or wall_clock, threading.Event())
+
+
+def run_identity(clock: Callable[[], int]) -> None:
+    """The identity service, for ever."""
+    from flows.identity import service  # noqa: PLC0415
+    from flows.settings import load_settings  # noqa: PLC0415
+    from flows.topics.open import open_topics  # noqa: PLC0415
+
+    settings = load_settings(Path(os.environ["TELLTALE_CONFIG"]), os.environ)
+    service.run_identity(settings, open_topics(settings), clock, threading.Event())
 
 
 if __name__ == "__main__":
