@@ -34,6 +34,10 @@ AHEAD = 1 << 16
 ALARMS_AHEAD = 1 << 13
 EVER = datetime.fromtimestamp(0.001, UTC).isoformat()
 """When rows are from that name no time: they are known before all else."""
+_NAMELESS = RowRefused(
+    "unknown_source",
+    "the row does not say which source it is of: name it before the file, as in crm=contacts.csv",
+)
 _ROWS = 1000
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 _OWN = ("id", "source", "type", "subject", "time")
@@ -141,7 +145,7 @@ def rows_of(
     for one in exported(path, source, EVER, read):
         try:
             if isinstance(one.row, RowRefused):
-                raise one.row
+                raise _NAMELESS if one.row.reason == _NAMELESS.reason else one.row
             mapped = mapper.mapped(one.row)
         except RowRefused as error:
             refused.add_line(Kind.ROW, name, one.line, error.reason, str(error))

@@ -33,7 +33,8 @@ from flows.cli.backtest_input import (
 from flows.cli.backtest_view import print_difference
 from flows.cli.progress import progress
 from flows.cli.show import counted, say
-from flows.errors import TelltaleError
+from flows.errors import NameUnknown, TelltaleError
+from flows.hints import did_you_mean
 from flows.rules.load import load_configuration
 from flows.rules.model import RuleSet
 from flows.schema import Alarm, Decision, Identity
@@ -92,13 +93,18 @@ def people(asked: Asked, settings: Settings) -> bool:
 
 
 def _bare_rows(named: Sequence[str], systems: Sequence[str]) -> tuple[tuple[Path, str | None], ...]:
-    """Files of rows, each with the source of its bare rows: `crm=contacts.csv`, or the only source there is."""
+    """Files of rows, each with the source of its bare rows: `crm=contacts.csv`, or the only source there is.
+
+    Raises NameUnknown.
+    """
     only = systems[0] if len(systems) == 1 else None
     found: list[tuple[Path, str | None]] = []
     for text in named:
         name, _, path = text.partition("=")
         if path and name in systems:
             found.append((Path(path), name))
+        elif path and not Path(text).exists() and Path(path).exists():
+            raise NameUnknown("source", name, did_you_mean(name, systems))
         else:
             found.append((Path(text), only))
     return tuple(found)
@@ -254,7 +260,12 @@ class _Alone(_Run):
         """Print what it decides; whether it did or raised anything."""
         side = self._side(0, self._shown.decision)
         self._play([side], self._alarm)
-        self._close(side, lambda: view.print_people_rules(side.tally, self._counts.span(self._wanted.start, self._wanted.end)))
+        self._close(
+            side,
+            lambda: view.print_people_rules(
+                side.tally, self._counts.span(self._wanted.start, self._wanted.end)
+            ),
+        )
         return side.tally.acted > 0 or (side.devices is not None and side.devices.tally.raised > 0)
 
     def _alarm(self, one: Input) -> None:

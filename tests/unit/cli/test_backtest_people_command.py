@@ -394,6 +394,7 @@ def test_wrong_arguments(people: People, telltale: Telltale, shop: Path) -> None
         (telltale("backtest", "--outcomes", "x.jsonl", "cars.jsonl"), "--outcomes is for what rules decide"),
         (telltale("backtest", "--events", "none.jsonl"), r"none\.jsonl: No such file"),
         (people("--answers", "bad.jsonl"), r"bad\.jsonl:1: is no answer"),
+        (people("--source-records", "crn=crm.jsonl"), "There is no source 'crn'|Did you mean 'crm'"),
         (people("--from", "2026-03-02", "--to", "2026-03-01"), "--to is not after --from"),
     ):
         assert (wrong.code, wrong.out) == (2, "")
