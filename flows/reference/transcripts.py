@@ -1,7 +1,7 @@
 """What commands print, run in a folder of their own: the starter's files, and beside them readings of a small fleet.
 
 `changed` in it is a copy of those files in which one rule waits for six readings instead of ten, `pumps.csv` a table of
-another kind with a broken cell, and `pumps` a folder with what `telltale streams infer` proposes for it.
+another kind with a broken cell, `town` the same fleet with people beside it, and `pumps` a folder with what `telltale streams infer` proposes for it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from flows.cli.app import app
 from flows.reference.markdown import block
 from flows.simulator.archive import write_archive
+from flows.simulator.people.plan import PeoplePlan
 from flows.simulator.plan import Plan
 
 _STARTER = Path(__file__).parents[1] / "starter"
@@ -48,6 +49,10 @@ def _folder() -> TemporaryDirectory[str]:
     rule = root / "changed" / "rules" / "engine-overheating.yaml"
     rule.write_text(rule.read_text(encoding="utf-8").replace("run: 10 ", "run: 6 "), encoding="utf-8")
     write_archive(Plan(start=_START, vehicles=40, seed=1, duration=30 * _MINUTE), root / "fleet")
+    people = PeoplePlan(start=_START, people=30, seed=1, duration=30 * _MINUTE, pace=None)
+    write_archive(
+        Plan(start=_START, vehicles=40, seed=1, duration=30 * _MINUTE), root / "town", people=people
+    )
     (root / "pumps.csv").write_text("\n".join(_rows()) + "\n", encoding="utf-8")
     (root / "pumps" / "rules").mkdir(parents=True)
     (root / "pumps" / "telltale.toml").touch()
