@@ -1,7 +1,8 @@
 """What commands print, run in a folder of their own: the starter's files, and beside them readings of a small fleet.
 
-`changed` in it is a copy of those files in which one rule waits for six readings instead of ten, `pumps.csv` a table of
-another kind with a broken cell, `town` the same fleet with people beside it, and `pumps` a folder with what `telltale streams infer` proposes for it.
+`changed` in it is a copy of those files in which one rule waits for six readings instead of ten, `town` the same fleet
+with people beside it, `pumps.csv` a table of another kind with a broken cell, and `pumps` a folder with what
+`telltale streams infer` proposes for it.
 """
 
 from __future__ import annotations
