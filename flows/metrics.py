@@ -113,7 +113,7 @@ CATALOGUE: tuple[Metric, ...] = (
         name="customers_clock_lag_seconds",
         kind="gauge",
         unit="seconds",
-        help="How far the Clock of the customers flow, by which everything that waits is decided, is behind the wall clock.",
+        help="How far the Clock, by which all that waits is decided, is behind the wall clock.",
     ),
     Metric(
         name="source_lag_messages",

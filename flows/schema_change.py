@@ -82,7 +82,9 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = ()
     met: Annotated[tuple[int, ...], Meta(description="Of a suppression: which of its conditions came.")] = ()
     stage: Annotated[str, Meta(description="Of a stage: its name.")] = ""
-    since: Annotated[int, Meta(description="Event time of its beginning: events from then on count for it.")] = 0
+    since: Annotated[
+        int, Meta(description="Event time of its beginning: events from then on count for it.")
+    ] = 0
     met_at: Annotated[
         tuple[int, ...], Meta(description="Of a suppression: when each of `met` came, event time.")
     ] = ()
