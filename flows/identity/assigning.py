@@ -85,6 +85,17 @@ def customers(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Custom
     return {row[0]: Customer(*row) for row in rows_where(connection, columns, customer.c.id, set(ids))}
 
 
+def merged_into(connection: sa.Connection, ids: Iterable[str], into: Collection[str]) -> set[str]:
+    """Those of some customers who were merged into one of others, over whomever."""
+    found, ends = set[str](), {each: each for each in ids}
+    while ends:
+        known = customers(connection, ends.values())
+        survivors = {each: known[end].survivor for each, end in ends.items() if end in known}
+        found |= {each for each, survivor in survivors.items() if survivor in into}
+        ends = {each: s for each, s in survivors.items() if s is not None and s not in into}
+    return found
+
+
 def _stay(region: Region, clusters: list[list[Piece]], customers: Collection[str]) -> dict[int, list[str]]:
     """By the place of a cluster, the customers of whose evidence it holds the earliest piece."""
     earliest: dict[str, tuple[tuple[int, str], int]] = {}

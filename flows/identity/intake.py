@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from flows.identity.assigning import Assigned, Customer, assign, owners
+from flows.identity.assigning import Assigned, Customer, assign, merged_into, owners
 from flows.identity.clusters import partition
 from flows.identity.entries import Entries, with_past
 from flows.identity.evidence import Batch
@@ -76,7 +76,8 @@ class Intake:
         merged = [assigned.customers[loser] for loser in assigned.survivors]
         erased = [c for each in sorted(taken.erased) if (c := assigned.customers.get(each)) and not c.erased]
         tell_of_ends(entries, merged, erased)
-        shared = self._write_tokens(connection, region, taken, found.shared, whose, entries)
+        forgotten = _forget(connection, region, {each.id for each in erased})
+        shared = self._write_tokens(connection, region, taken, found.shared, whose, forgotten, entries)
         write_pieces(connection, taken, region.whose, assigned.of)
         changed = self._changed(region, taken, assigned)
         rows = {p.id for p in region.pieces.values() if p.kind == "record"}
@@ -112,6 +113,7 @@ class Intake:
         taken: Taken,
         shared: Collection[str],
         whose: Mapping[str, str | None],
+        forgotten: Collection[str],
         entries: Entries,
     ) -> int:
         """Write what changed of tokens and say whose they are now; returns how many are shared now that were not."""
@@ -123,7 +125,8 @@ class Intake:
                 continue
             newly += links_no_more and not known.shared
             if known.customer != new:
-                known.was = with_past(known.was, known.customer, new)
+                old = None if known.customer in forgotten else known.customer
+                known.was = with_past(known.was, old, new)
                 known.number = entries.add(token, Identity(number=0, customer=new, was=tuple(known.was)))
             known.customer, known.shared = new, links_no_more
             rows.append({"token": token, **msgspec.structs.asdict(known)})
@@ -146,6 +149,19 @@ class Intake:
     def _write_customers(self, connection: sa.Connection, assigned: Assigned, changed: set[str]) -> None:
         ids = changed | {each.id for each in assigned.customers.values() if each.erased}
         upsert(connection, customer, [msgspec.structs.asdict(assigned.customers[c]) for c in sorted(ids)])
+
+
+def _forget(connection: sa.Connection, region: Region, erased: Collection[str]) -> set[str]:
+    """Take those who are erased now, and who was merged into them, out of the past of tokens; returns who that is.
+
+    Nobody is to hand over what was known of them, and that they are erased, and whose their tokens are now, are entries
+    that may be read in any order.
+    """
+    theirs = [known for known in region.tokens.values() if erased and known.customer in erased]
+    gone = {*erased, *merged_into(connection, {each for known in theirs for each in known.was}, erased)}
+    for known in theirs:
+        known.was = [each for each in known.was if each not in gone]
+    return gone
 
 
 class _Minting:

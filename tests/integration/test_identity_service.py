@@ -156,8 +156,33 @@ def test_who_was_erased_does_not_come_back(site: Site) -> None:
     assert entries[whose].person is None
     assert entries[CRM].customer is None
     assert entries[ADA].customer is None
+    assert (entries[CRM].was, entries[ADA].was) == ((), ())
     with closing(site.store()) as store, store.begin() as connection:
         assert not Vault(connection, "default", MasterKey(VAULT_KEY, random.randbytes)).reveal([CRM, ADA])
+
+
+def test_nobody_hands_over_what_was_known_of_who_is_erased(site: Site) -> None:
+    """A handle of theirs was never theirs, nor of who was merged into them; who else had it before still had it."""
+    bea, cleo = token("shop", "b"), token("email", "cleo@example.com")
+    site.row("crm", "1", 1, mail="ada@example.com")
+    site.row("shop", "b", 1, mail="bea@example.com")
+    site.row("shop", "c", 1, mail="cleo@example.com")
+    site.run()
+    other = site.entries()[cleo].customer
+    site.row("shop", "c", 2, mail="cleo@example.net")
+    site.row("crm", "1", 3, mail="cleo@example.com")
+    site.row("shop", "b", 4, mail="cleo@example.com")
+    site.run()
+    before = site.entries()
+    whose = before[CRM].customer
+    assert [before[each].customer for each in (bea, cleo)] == [whose, whose]
+    assert before[bea].was != ()
+    what = {"customer": whose, "tokens": [CRM, bea, cleo]}
+    write_audit(site.topics, site.names, "default", NOON, "kim", ERASE, what, "asked for")
+    site.run()
+    entries = site.entries()
+    assert [entries[each].customer for each in (CRM, bea, cleo)] == [None, None, None]
+    assert [entries[each].was for each in (CRM, bea, cleo)] == [(), (), (other,)]
 
 
 def test_entries_that_a_killed_process_left_are_published(site: Site) -> None:
