@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from flows.customers.expected import expected
 from flows.rules.published import RuleSets
@@ -25,6 +26,7 @@ from tests.integration.stillness import Stillness
 from tests.integration.tail import Tail
 
 CONFIGURATION = Path(__file__).parent / "town"
+T = TypeVar("T")
 Sent = tuple[str, bytes, bytes]
 """A message for a topic: its key and its value."""
 
@@ -64,14 +66,19 @@ class Town(Fleet):
         with closing(RuleSets(topics, names, self.settings.tenant)) as rules:
             rules.poll()
             self.stillness = Stillness(self, expected(rules.current, names, own, topics.partitions))
+        self._as_of: int | None = None
         self._sender = self._bus(bus).writer()
 
     def now(self) -> int:
         """What its clocks say, ms."""
         return self.hand.now()
 
-    def send(self, messages: Iterable[Sent]) -> None:
-        """Write messages, each partition's together, so that nobody sees a part of them."""
+    def send(self, messages: Iterable[Sent], as_of: int | None = None) -> None:
+        """Write messages, each partition's together, so that nobody sees a part of them.
+
+        On the embedded bus they come at `as_of` (ms), which may be in the future.
+        """
+        self._as_of = as_of
         for topic, key, value in messages:
             self._sender.write(topic, value, key=key)
         self._sender.flush()
@@ -136,11 +143,11 @@ class Town(Fleet):
     def _bus(self, bus: Bus) -> Topics:
         """The bus by the town's own clock; on Kafka what is sent at once comes at once."""
         if bus.kind == "sqlite":
-            return SqliteTopics(Path(bus.address), clock=lambda: self.hand.now() / 1000)
+            return SqliteTopics(Path(bus.address), clock=lambda: (self._as_of or self.hand.now()) / 1000)
         return bus.open(linger_ms="300")
 
 
-def _read(kind: type, value: bytes | None) -> object:
+def _read(kind: type[T], value: bytes | None) -> T | None:
     return None if value is None else decode(kind, value)
 
 

@@ -53,9 +53,14 @@ class Who:
             return min(self._mine[found])
         return f"formerly {min(self._before[found])}" if found in self._before else found
 
-    def erased(self) -> set[str]:
-        """The names of those who were erased."""
-        return {self.name(key) for key, entry in self._entries.items() if entry.erased}
+    def handles(self, customer: str) -> set[str]:
+        """All that a customer has."""
+        return self._mine.get(customer, set())
+
+    def is_erased(self, customer: str) -> bool:
+        """Whether a customer was forgotten, for ever."""
+        entry = self._entries.get(customer)
+        return entry is not None and entry.erased
 
     def roles(self) -> dict[str, tuple[tuple[object, ...], ...]]:
         """Who is what to each thing, since when and until when."""
