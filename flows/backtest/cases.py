@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from flows.backtest.beats import beats
 from flows.backtest.deciding import DEVICE, Deciding
 from flows.devices.shard import Shard, ShardPlace
-from flows.devices.ticks import tick_of
 from flows.rules.case import Case, Reading, exact
 from flows.rules.model import Rule, RuleSet
 from flows.rules.testing import Played
@@ -22,7 +22,6 @@ from flows.topics.port import Message, RawBatch
 _CLOCK = "clock-of-the-test"
 # No field can be called so.
 _KEY, _TIME = "$device", "$at"
-_MOST_BEATS = 100_000
 
 
 class OneRule:
@@ -102,13 +101,12 @@ class _Sharded:
             yield self._row(DEVICE, reading.offset, reading.values)
 
     def _beats(self) -> Iterator[tuple[int, bytes]]:
-        """Empty readings at every tick, and one after the end: only the shard's clock ends silence and windows."""
-        tick = tick_of(self._sets.current.rules)
-        if tick is None:
-            return
-        step = tick * -(-self._case.end // (tick * _MOST_BEATS) or 1)
-        for offset in range(0, self._case.end + 2 * step, step):
-            yield self._row(_CLOCK, offset, {})
+        """Empty readings wherever the shard's clock may end something: silence, or a window."""
+        start, case = self._case.start, self._case
+        (rule,) = self._sets.current.rules
+        read = [start + reading.offset for reading in case.readings]
+        for at in beats(rule, self._stream.lateness, read, start + case.end):
+            yield self._row(_CLOCK, at - start, {})
 
     def _row(self, device: str, offset: int, values: dict[str, Value]) -> tuple[int, bytes]:
         at = self._case.start + offset
