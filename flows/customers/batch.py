@@ -6,14 +6,14 @@ customer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from flows.customers import handoffs, known
 from flows.customers.cause import event_trigger
 from flows.customers.counting import count_alarm, count_event
-from flows.customers.folding import bind, is_news
+from flows.customers.folding import Unbound, bind_all, is_news
 from flows.customers.judge import Judge, Judged
 from flows.customers.judge import due as due_of
 from flows.customers.packed import Packed
@@ -56,11 +56,13 @@ Out = Decided | Profile | Consents | Handoff | LookUp | Gone
 
 
 class Batch:
-    """`bound` tells whether all that was published before is there; `now` is the wall clock in ms."""
+    """`unbound` is what was published before by customer, None once it is folded in; `now` is the wall clock in ms."""
 
-    def __init__(self, customers: Packed, judge: Judge, index: RuleIndex, now: int, *, bound: bool) -> None:
+    def __init__(
+        self, customers: Packed, judge: Judge, index: RuleIndex, now: int, unbound: Unbound | None
+    ) -> None:
         self._customers, self._judge, self._index, self._now = customers, judge, index, now
-        self.bound = bound
+        self.unbound = unbound
         self._out: list[Out] = []
         self._strays: dict[tuple[str, str, str, int], list[Stashed]] = {}
         self._touched: dict[str, None] = {}
@@ -71,10 +73,10 @@ class Batch:
         """Handle one trigger."""
         match trigger:
             case Tick():
-                self.bound = True
+                self._bind()
                 self._due(trigger.now)
             case RulesChanged():
-                self.bound = True
+                self._bind()
                 self._rules_changed()
             case Published() | HandedOver():
                 self._published(trigger)
@@ -86,15 +88,16 @@ class Batch:
                 handoffs.expect(self._open(trigger.target), trigger)
             case Erase():
                 self._erase(trigger)
-            case RoleEnded() if not self.bound:
+            case RoleEnded() if self.unbound is not None:
                 self._open(trigger.customer).stash.append(trigger)
             case _:
-                self.bound = True
+                self._bind()
+                self._settled(whose(trigger) or "")
                 self._dispatch(whose(trigger) or "", trigger)
 
     def finish(self) -> list[Out]:
         """All that the batch gave."""
-        if self.bound:
+        if self.unbound is None:
             for name in self._customers.due_by(0, _DUE_AT_ONCE):
                 self._settle(self._open(name))
         for (source, target, label, number), triggers in self._strays.items():
@@ -105,38 +108,51 @@ class Batch:
         return self._out
 
     def _open(self, name: str) -> Customer:
-        """A customer to be changed, with all folded in that was published, once it can be."""
+        """A customer, to be changed."""
         customer = self._customers.touch(name)
         customer.name = name
         self._touched[name] = None
-        if self.bound and customer.unbound:
-            onward, strays = bind(customer)
-            self._changed.add(name)
-            self._left.add(name)
-            self._out += onward
-            for stray, came in strays:
-                self._came(customer, stray, came)
+        return customer
+
+    def _settled(self, name: str) -> Customer:
+        """A customer for whom all that can be settled is: that came before what comes now."""
+        customer = self._open(name)
+        if customer.owed or customer.stash:
             self._settle(customer)
         return customer
+
+    def _bind(self) -> None:
+        """The first epoch is over: fold in what was published."""
+        if self.unbound is not None:
+            self.fresh(bind_all(self._customers, self.unbound))
+            self.unbound = None
+
+    def fresh(self, names: Iterable[str]) -> None:
+        """These have changed since anything was said of them."""
+        for name in names:
+            self._open(name)
+            self._changed.add(name)
+            self._left.add(name)
 
     def _published(self, found: Published | HandedOver) -> None:
         """Keep what is folded in later; what a decision asked for goes out again at once."""
         customer = self._open(whose(found) or "")
+        kept = [] if self.unbound is None else self.unbound.setdefault(customer.name, [])
         if isinstance(found, Published):
-            if not is_news(customer, found.decision):
+            if not is_news(customer, found.decision, kept):
                 return
             self._out.append(Decided(found.decision, folded=True))
-        if customer.erased:
-            return
-        if not self.bound or isinstance(found, Published):
-            customer.unbound.append(found)
-        elif customer.name == found.handoff.target:
-            self._handed_over(customer, found.handoff)
+        if self.unbound is not None:
+            kept.append(found)
+        elif isinstance(found, Published):
+            self.fresh(bind_all(self._customers, {customer.name: [found]}))
+        elif customer.name == found.handoff.target and not customer.erased:
+            self._handed_over(self._settled(customer.name), found.handoff)
 
     def _handed_over(self, customer: Customer, handoff: Handoff) -> None:
         """Take what has come, then what waited for it."""
         strays = handoffs.strays_in(handoff)
-        self._out += handoffs.take(customer, handoff)
+        handoffs.take(customer, handoff)
         self._changed.add(customer.name)
         if handoff.parts and _is_busy(customer):
             self._decide(customer, self._judge.on_rules(customer))
@@ -163,7 +179,7 @@ class Batch:
 
         At a start he may still come, with what is folded in.
         """
-        if not self.bound or asked.expected or asked.source in self._customers:
+        if self.unbound is not None or asked.expected or asked.source in self._customers:
             customer = self._open(asked.source)
             handoffs.owe(customer, asked)
             self._settle(customer)
@@ -180,7 +196,8 @@ class Batch:
 
     def _settle(self, customer: Customer) -> None:
         """Do what was waited for: what is stashed comes first, then handoffs that others have asked for."""
-        while self.bound:
+        while self.unbound is None:
+            self._out += handoffs.pass_on(customer)
             if customer.stash and not customer.expected:
                 stash, customer.stash = sorted(customer.stash, key=_order), []
                 for trigger in stash:
@@ -298,7 +315,7 @@ class Batch:
 def due(customer: Customer) -> int | None:
     """When (ms) a customer is to be looked at: at once when something of him can be settled."""
     settled = not customer.stash or customer.expected
-    if customer.unbound or not settled or handoffs.next_owed(customer) is not None:
+    if not settled or handoffs.passes_on(customer) or handoffs.next_owed(customer) is not None:
         return 0
     return None if _is_away(customer) else due_of(customer)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from flows.customers.batch import Batch, Out, due
 from flows.customers.brakes import Brakes, NoBrakes
 from flows.customers.decide import Decider
+from flows.customers.folding import Unbound, bind_all
 from flows.customers.judge import Judge
 from flows.customers.packed import Packed
 from flows.customers.rule_index import RuleBook
@@ -40,11 +41,14 @@ class Bucket:
         self._zone = zone
         self._brakes = brakes or NoBrakes()
         self._customers = Packed(due=due) if customers is None else customers
-        self._bound = False
+        self._unbound: Unbound | None = {}
+        self._bound: list[str] = []
 
     def snapshot(self) -> bytes:
         """What changed of its customers since their base; the epoch that ends with it has brought all published."""
-        self._bound = True
+        if self._unbound is not None:
+            self._bound = bind_all(self._customers, self._unbound)
+            self._unbound = None
         return self._customers.snapshot()
 
     def due(self) -> int | None:
@@ -55,10 +59,11 @@ class Bucket:
         """The decisions and handoffs on a batch in its order, then the profile of each customer it changed."""
         now = self._clock()
         decider = Decider(self._tenant, self._book.index, now, self._zone, self._brakes)
-        batch = Batch(self._customers, Judge(decider), decider.rules, now, bound=self._bound)
+        batch = Batch(self._customers, Judge(decider), decider.rules, now, self._unbound)
+        batch.fresh(self._bound)
         for trigger in triggers:
             batch.take(trigger)
         out = batch.finish()
-        self._bound = batch.bound
+        self._unbound, self._bound = batch.unbound, []
         self._customers.cool()
         return out

@@ -84,22 +84,30 @@ def _before(was: Iterable[str], last: str | None) -> list[str]:
 
 
 def _moves(label: str, target: str, number: int, sources: Iterable[str], known: Known) -> list[Asked]:
-    """From those who were not merged into the target anyhow, and are not erased."""
+    """From whoever those are now who are not erased; from who was merged into the target, too: he may still wait."""
     asked: list[Asked] = []
+    target = known.follow(target) or target
     for source in sources:
-        if known.follow(source) not in (None, known.follow(target)):
-            asked += [
-                HandOver(source=source, target=target, label=label, number=number, expected=True),
-                Expect(source=source, target=target, label=label, number=number),
-            ]
+        now = known.follow(source)
+        if now is not None and source != target:
+            asked += awaited(source if now == target else now, target, label, number)
     return asked
+
+
+def awaited(source: str, target: str, label: str, number: int) -> list[Asked]:
+    """A handoff that somebody waits for."""
+    return [
+        HandOver(source=source, target=target, label=label, number=number, expected=True),
+        Expect(source=source, target=target, label=label, number=number),
+    ]
 
 
 def _adopted(key: str, target: str, number: int, known: Known) -> list[Asked]:
     """What came by a handle while it was nobody's; most were never seen, so only for those that were does one wait."""
-    seen = known.was_alone(key)
-    hand_over = HandOver(source=key, target=target, label=key, number=number, expected=seen)
-    return [hand_over, Expect(source=key, target=target, label=key, number=number)] if seen else [hand_over]
+    target = known.follow(target) or target
+    if known.was_alone(key):
+        return awaited(key, target, key, number)
+    return [HandOver(source=key, target=target, label=key, number=number)]
 
 
 def _same(role: Role, old: Identity | None) -> Role | None:

@@ -6,7 +6,7 @@ identity ──┤                            ▼         ▲
 alarms ────┼─► resolve (by identity ─► customers ─┴► rule-limits ─► out: decisions, then actions and profiles,
 events ────┘    partition)             (by bucket)    (by rule)     handoffs at the epoch's end
 outcomes, answers ──────────────────────▲
-handed over, handoffs, ticks ───────────┘
+handoffs, ticks ────────────────────────┘
 ```
 A team's steps lie behind `events`, beside the decisions and before the actions.
 """
@@ -34,8 +34,9 @@ from flows.customers.triggers import RulesChanged, Tick, Trigger, whose
 from flows.engine import names
 from flows.engine.attach import Attached, attach
 from flows.engine.blame import Blame
+from flows.engine.catching_up import CatchingUpSource
 from flows.engine.latest import LatestSource
-from flows.engine.messages import Item, MessageSource, TimeOf, ToItems, Watch
+from flows.engine.messages import Item, MessageSource, Place, TimeOf, ToItems, Watch
 from flows.engine.published import PublishedSource
 from flows.engine.rule_sets import PollSource
 from flows.engine.sink import Beat, Outgoing, Settle, TopicSink
@@ -105,7 +106,12 @@ def customers_flow(
     brakes = Brakes(open_topics(), topics, settings.tenant, watch.clock)
     rules = PollSource(Followed(rule_sets, brakes), watch=watch)
     published = PublishedSource(open_topics, topics.decisions, decoder.published, watch)
-    handed_over = PublishedSource(open_topics, topics.handoffs, decoder.handed_over, watch)
+    handoffs = CatchingUpSource(
+        Place(open_topics, topics.handoffs, topics.group(GROUP), gated=False, watch=watch),
+        decoder.handed_over,
+        decoder.handoffs,
+        settings.customers.batch,
+    )
     identity = LatestSource(
         open_topics, topics.identity, decoder.identity, watch=watch, at_start=decoder.identity_at_start
     )
@@ -127,7 +133,7 @@ def customers_flow(
         "inputs",
         op.input(names.CUSTOMERS_RULES, flow, rules),
         op.input(names.CUSTOMERS_PUBLISHED, flow, published),
-        op.input(names.CUSTOMERS_HANDED_OVER, flow, handed_over),
+        op.input(names.CUSTOMERS_HANDOFFS, flow, handoffs),
         op.input(names.CUSTOMERS_IDENTITY, flow, identity),
         op.input(names.CUSTOMERS_TICKS, flow, TickSource(ticking, watch)),
         op.input(names.CUSTOMERS_ALARMS, flow, gated(topics.alarms, decoder.alarms, _time_of)),
@@ -138,7 +144,6 @@ def customers_flow(
         ),
         op.input(names.CUSTOMERS_OUTCOMES, flow, gated(topics.outcomes, decoder.outcomes)),
         op.input(names.CUSTOMERS_ANSWERS, flow, gated(topics.answers, decoder.answers)),
-        op.input(names.CUSTOMERS_HANDOFFS, flow, gated(topics.handoffs, decoder.handoffs)),
     )
     dead = op.branch("unreadable", inputs, _is_outgoing)
     unresolved = op.branch("unresolved", dead.falses, _is_incoming)

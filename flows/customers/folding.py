@@ -7,38 +7,53 @@ theirs. What a decision did to a part that was handed over since went with it.
 
 from __future__ import annotations
 
-from flows.customers.handoffs import given, goes_on, strays_in, take
+from collections.abc import Sequence
+
+from flows.customers.handoffs import given, goes_on, owe, strays_in, take
+from flows.customers.packed import Packed
 from flows.customers.state import Customer, apply
-from flows.customers.triggers import HandedOver, Published, Stray
-from flows.schema import Decision, Handoff
+from flows.customers.triggers import HandedOver, HandOver, Published
+from flows.schema import Decision
+
+Found = Published | HandedOver
+Unbound = dict[str, list[Found]]
 
 
-def is_news(customer: Customer, decision: Decision) -> bool:
-    """Whether the state lacks a published decision, and it was not seen in this execution."""
+def is_news(customer: Customer, decision: Decision, found: Sequence[Found]) -> bool:
+    """Whether the state lacks a published decision, and it is not among what was found already."""
     if customer.erased or decision.number <= customer.number or decision.id in customer.pending:
         return False
-    return all(decision.id != each.decision.id for each in customer.unbound if isinstance(each, Published))
+    return all(decision.id != each.decision.id for each in found if isinstance(each, Published))
 
 
-def bind(customer: Customer) -> tuple[list[Handoff], list[tuple[Stray, int]]]:
-    """Fold in what was kept: returns handoffs to pass on, and the triggers that came along, with their numbers."""
-    onward: list[Handoff] = []
-    strays: list[tuple[Stray, int]] = []
-    handoffs = {each.handoff.id: each.handoff for each in customer.unbound if isinstance(each, HandedOver)}
-    decisions = {each.decision.id: each.decision for each in customer.unbound if isinstance(each, Published)}
-    customer.unbound = []
-    for handoff in sorted(handoffs.values(), key=lambda h: (h.number, bool(h.strays))):
+def bind_all(customers: Packed, unbound: Unbound) -> list[str]:
+    """Fold all in; returns whom it changed."""
+    for name, found in unbound.items():
+        customer = customers.touch(name)
+        customer.name = name
+        bind(customer, found)
+    return list(unbound)
+
+
+def bind(customer: Customer, found: Sequence[Found]) -> None:
+    """Fold in all that was found; the triggers that came along with handoffs are stashed."""
+    handoffs = [each.handoff for each in found if isinstance(each, HandedOver)]
+    for handoff in sorted(handoffs, key=lambda h: (h.number, bool(h.strays))):
         if handoff.source == customer.name:
             given(customer, handoff)
         elif not customer.erased:
-            onward += take(customer, handoff)
-            strays += [(stray, handoff.number) for stray in strays_in(handoff)]
+            take(customer, handoff)
+            for stray in strays_in(handoff):
+                if isinstance(stray, HandOver):
+                    owe(customer, stray)
+                else:
+                    customer.stash.append(stray)
     began = customer.number
-    for decision in sorted(decisions.values(), key=lambda d: d.number):
+    decisions = [each.decision for each in found if isinstance(each, Published)]
+    for decision in sorted(decisions, key=lambda d: d.number):
         # Decisions of two rules reach the topic by two ways, so a greater number may come before a smaller one.
-        if decision.number > began:
+        if decision.number > began and not customer.erased:
             _fold(customer, decision)
-    return onward, strays
 
 
 def _fold(customer: Customer, decision: Decision) -> None:

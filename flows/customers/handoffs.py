@@ -98,8 +98,8 @@ def give(customer: Customer, owed: Owed) -> list[Handoff]:
 
 
 def given(customer: Customer, handoff: Handoff) -> None:
-    """Note a handoff that was made before this execution began."""
-    if customer.erased:
+    """Note a handoff that was made before this execution began; one of nothing is made again."""
+    if customer.erased or not handoff.parts:
         return
     owed = Owed(handoff.target, handoff.label, handoff.number, 1, [], expected=True)
     if not _gives(customer, owed):
@@ -113,14 +113,12 @@ def given(customer: Customer, handoff: Handoff) -> None:
     ]
 
 
-def take(customer: Customer, handoff: Handoff) -> list[Handoff]:
-    """Take what is handed over: the union of parts; returns what belongs to somebody else by now."""
-    going: dict[tuple[str, str, int], dict[str, Part]] = {}
+def take(customer: Customer, handoff: Handoff) -> None:
+    """Take what is handed over: the union of parts. What went away by an older entry has come back."""
     came = {name: msgspec.convert(part, Part) for name, part in handoff.parts.items()}
     for label in sorted({label_of(name) for name in came} | ({handoff.label} - {""})):
         moved = customer.moved.get(label)
         if moved is not None and moved.number <= handoff.number:
-            # It went away before, and has come back.
             del customer.moved[label]
         customer.taken[f"|{label}"] = max(customer.taken.get(f"|{label}", 0), handoff.number)
     if not handoff.label:
@@ -128,14 +126,26 @@ def take(customer: Customer, handoff: Handoff) -> list[Handoff]:
             if label and moved.target == handoff.source and moved.number <= handoff.number:
                 del customer.moved[label]
     for name, part in came.items():
-        onward = goes_on(customer, name, handoff.number)
-        if onward is None:
-            _join(customer, name, part)
-        else:
+        _join(customer, name, part)
+    _taken(customer, handoff)
+
+
+def pass_on(customer: Customer) -> list[Handoff]:
+    """What has come and belongs to somebody else by now goes there."""
+    going: dict[tuple[str, str, int], dict[str, Part]] = {}
+    for name, part in customer.parts.items() if customer.moved else ():
+        onward = goes_on(customer, name)
+        if onward is not None:
             label, moved = onward
             going.setdefault((moved.target, label, moved.number), {})[name] = part
-    _taken(customer, handoff)
-    return [_handoff(customer, *whither, parts) for whither, parts in going.items()]
+    for parts in going.values():
+        _let_go(customer, parts)
+    return [_passed_on(customer, *whither, parts) for whither, parts in going.items()]
+
+
+def passes_on(customer: Customer) -> bool:
+    """Whether something is here that belongs to somebody else."""
+    return bool(customer.moved) and any(goes_on(customer, name) is not None for name in customer.parts)
 
 
 def expect(customer: Customer, expected: Expect) -> None:
@@ -194,11 +204,15 @@ def _ask_on(customer: Customer, owed: Owed) -> list[Handoff]:
 def _leave(customer: Customer, label: str) -> dict[str, Part]:
     """Take the parts of a label out of a customer, with what is pending of them; all of them without one."""
     parts = {n: p for n, p in customer.parts.items() if not label or label_of(n) == label}
+    _let_go(customer, parts)
+    return parts
+
+
+def _let_go(customer: Customer, parts: dict[str, Part]) -> None:
     for name, part in parts.items():
         del customer.parts[name]
         for decision in part.folded:
             customer.pending.pop(decision, None)
-    return parts
 
 
 def _join(customer: Customer, name: str, part: Part) -> None:
@@ -232,6 +246,13 @@ def _taken(customer: Customer, handoff: Handoff) -> None:
 def _key(source: str, label: str, number: int) -> str:
     """How a handoff is remembered: everything comes once, a label may come by more than one entry."""
     return f"{source}|{label}|{number}" if label else f"{source}|"
+
+
+def _passed_on(customer: Customer, target: str, label: str, number: int, parts: dict[str, Part]) -> Handoff:
+    """A handoff besides the one that was asked for: the parts are in its id."""
+    copies = (f"{name} {part.number}".encode() for name, part in sorted(parts.items()))
+    own = ids.handoff_id(customer.name, target, label, number, *copies)
+    return msgspec.structs.replace(_handoff(customer, target, label, number, parts), id=own)
 
 
 def _handoff(

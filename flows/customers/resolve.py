@@ -102,7 +102,7 @@ class Resolver:
         self._view = IdentityView()
         self._state = ResolverState() if snapshot is None else _read(snapshot)
         self._alone = dict.fromkeys(self._state.alone)
-        self._news: set[str] = set()
+        self._adopted: dict[str, HandOver] = {}
         self._open: dict[str, set[str]] = {}
         self._ends: list[tuple[int, str]] = []
         for episode, held in self._state.episodes.items():
@@ -145,14 +145,13 @@ class Resolver:
             return told
         told += changes.of_survivor(key, entry, old, found.view, found.views)
         if not (entry.survivor or entry.person or entry.erased):
-            told += changes.of_entry(key, entry, old, self._known())
-            told += self._roles_ended(key)
+            known = changes.Known(self._standing, lambda handle: _hash(handle) in self._alone)
+            asked = changes.of_entry(key, entry, old, known)
             if old is None:
-                self._news.add(key)
+                alone = (each for each in asked if isinstance(each, HandOver) and each.source == key)
+                self._adopted |= {each.source: each for each in alone}
+            told += [*asked, *self._roles_ended(key)]
         return told
-
-    def _known(self) -> changes.Known:
-        return changes.Known(self._standing, lambda handle: _hash(handle) in self._alone)
 
     def _was_alone(self, decision: Decision) -> list[Resolved]:
         """A published decision of a handle's own customer: whoever has the handle since waits for what that did."""
@@ -160,13 +159,9 @@ class Resolver:
         if decision.customer != key:
             return []
         self._note_alone(key)
-        entry = self._view.entry(key)
-        # What was told of the entry at this start is told again: now that it was alone is known.
-        return (
-            []
-            if entry is None or key not in self._news
-            else [*changes.of_entry(key, entry, None, self._known())]
-        )
+        # What was told at this start is told again, now that it is known that somebody should wait.
+        told = self._adopted.get(key)
+        return [] if told is None else [*changes.awaited(told.source, told.target, told.label, told.number)]
 
     def _bind(self, decision: Decision) -> None:
         held = Held(decision.customer, decision.at, part=decision.change.part)

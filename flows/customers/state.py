@@ -17,7 +17,7 @@ import msgspec
 
 from flows.customers import limits
 from flows.customers.profile import Cell
-from flows.customers.triggers import AlarmFor, EventFor, HandedOver, Published, Stashed
+from flows.customers.triggers import AlarmFor, EventFor, Stashed
 from flows.schema import Decision, Outcome
 from flows.schema_change import Change, KeptCause, Waiting
 from flows.schema_people import Person, Value
@@ -161,9 +161,8 @@ class Customer(msgspec.Struct, omit_defaults=True):
     `number` is that of the last decision, `at` the greatest event time seen, `pending` are triggers whose decisions
     were folded and which are still to be read again. `moved` is by label (empty: everything), `taken` the numbers of
     handoffs by `source|` or `source|label|number`, and those by which a label came by `|label`; `expected` are those
-    still to come, `stash` the triggers that wait for them, `owed` the handoffs still to be made. `unbound` is what was
-    published and is yet to be folded in. `consents` is the hash of what was last published of them. `name` is who it
-    is, as whoever keeps it calls it.
+    still to come, `stash` the triggers that wait for them, `owed` the handoffs still to be made. `consents` is the hash
+    of what was last published of them. `name` is who it is, as whoever keeps it calls it.
     """
 
     name: str = ""
@@ -178,7 +177,6 @@ class Customer(msgspec.Struct, omit_defaults=True):
     expected: dict[str, int] = {}
     stash: list[Stashed] = []
     owed: list[Owed] = []
-    unbound: list[Published | HandedOver] = []
     consents: str = ""
     erased: int = 0
 

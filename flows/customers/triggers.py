@@ -63,7 +63,7 @@ Stashed = AlarmFor | EventFor | OutcomeOf | AnswerOf | RoleEnded
 """What waits for a handoff."""
 
 
-class Published(msgspec.Struct, frozen=True, tag="published"):
+class Published(msgspec.Struct, frozen=True):
     """A decision that was already in the world when this execution began."""
 
     decision: Decision
@@ -109,7 +109,7 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-class HandedOver(msgspec.Struct, frozen=True, kw_only=True, tag="handed_over"):
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
     """A published handoff, for the bucket of `customer`: its target, or, at a start, its source as well."""
 
     handoff: Handoff

@@ -56,7 +56,7 @@ class Saved:
         self.resolvers = [each.snapshot() for each in crowd.resolvers]
         self.buckets = [each.snapshot() for each in crowd.buckets]
         self.offsets = dict(crowd.offsets)
-        self.decisions, self.handoffs = len(crowd.decisions), len(crowd.handoffs)
+        self.decisions = len(crowd.decisions)
 
 
 class Crowd:
@@ -118,10 +118,14 @@ class Crowd:
                 items += self._identity(key, (n, identity), told=told, first=mark is None)
             self.offsets[f"identity-{view}"] = end
         published = self.decisions[0 if saved is None else saved.decisions :]
-        handed_over = self.handoffs[0 if saved is None else saved.handoffs :]
-        work: list[Any] = [*items, *published, *handed_over]
+        handed_over = self.handoffs[self.offsets.get("handoffs", 0) :]
+        self.offsets["handoffs"] = len(self.handoffs)
+        work: list[Any] = [*items, *published, *(Handoff for _ in handed_over)]
         self.chance.shuffle(work)
+        in_order = iter(handed_over)
         for each in work:
+            if each is Handoff:
+                each = next(in_order)  # noqa: PLW2901 - what one topic holds comes in its order
             if isinstance(each, Decision):
                 self._resolve(self._view(each.subject), BindIn(each))
                 self._send("published", Published(each))

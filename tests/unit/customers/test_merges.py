@@ -220,7 +220,7 @@ def cases_are_open_where_they_belong(
 def nothing_waits(state: dict[str, Customer]) -> None:
     """Nobody expects anything, and nothing is stashed, owed or pending."""
     for name, customer in state.items():
-        waiting = (customer.expected, customer.stash, customer.owed, customer.unbound)
+        waiting = (customer.expected, customer.stash, customer.owed)
         assert not any(waiting), name
         assert not customer.pending, name
         assert not any(part.folded for part in customer.parts.values()), name
