@@ -16,13 +16,13 @@ def test_the_prefix_stands_before_every_name() -> None:
 
 
 def test_own_topics_are_compacted_kept_or_plain_as_their_use_demands() -> None:
-    """What is asked by key is compacted, decisions are kept by time, rule sets are in one partition: no more."""
+    """What is asked by key is compacted, what binds is kept by time, rule sets are in one partition: no more."""
     names = TopicNames()
     own = names.own_topics(4, ["notify", "open_case"], ["safety", "service"])
-    assert {spec.name for spec in own if spec.compacted} == {"things", "identity", "rules", "profiles"}
-    assert {spec.name: spec.retention_ms for spec in own if spec.retention_ms} == {
-        "decisions": DECISIONS_KEPT_MS
-    }
+    by_key = {"things", "identity", "rules", "profiles", "consents", "clocks"}
+    assert {spec.name for spec in own if spec.compacted} == by_key
+    kept = {spec.name: spec.retention_ms for spec in own if spec.retention_ms}
+    assert kept == dict.fromkeys(("decisions", "handoffs"), DECISIONS_KEPT_MS)
     assert {spec.name for spec in own if spec.partitions != 4} == {"rules"}
     assert len({spec.name for spec in own}) == len(own)
 
