@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-HALF = "half"
-"""Not counted before and after: the n-th call of a writer lets out what it has, and is the last."""
+HALF = "half of "
+"""Not counted before and after: the n-th message to a topic, or to any but the Clocks', is the last that is let out."""
 _WRITERS = ("flows.topics.sqlite_writer:SqliteWriter", "flows.topics.kafka_writer:KafkaWriter")
 _SINK = "flows.engine.sink:TopicSinkPartition"
 
@@ -34,6 +34,8 @@ PLACES: dict[str, tuple[tuple[str, int], ...]] = {
         (HALF, 3),
     ),
     "customers": (
+        (f"{_SINK}.write_batch", 6),  # decisions on their way, and the actions they want
+        (f"{_SINK}.snapshot", 12),
         ("flows.customers.batch:Batch.take", 24),
         ("flows.customers.handoffs:give", 2),
         ("flows.customers.handoffs:take", 2),
@@ -51,11 +53,7 @@ PLACES: dict[str, tuple[tuple[str, int], ...]] = {
         (HALF, 4),
     ),
 }
-PUBLISHED: tuple[tuple[str, int], ...] = (
-    (f"{_SINK}.write_batch", 6),  # decisions on their way, and the actions they want
-    (f"{_SINK}.snapshot", 12),
-    (HALF, 6),
-)
+PUBLISHED: tuple[tuple[str, int], ...] = ((f"{HALF}decisions", 2),)
 BOUND: tuple[tuple[str, int], ...] = (
     ("flows.engine.published:PublishedPartition.next_batch", 12),
     ("flows.customers.batch:Batch._published", 4),
@@ -72,9 +70,9 @@ class Death(msgspec.Struct, frozen=True):
 
 def arm(death: Death, counts: Callable[[], bool]) -> None:
     """Have this process die there; moments at which nothing `counts` are none."""
-    if death.place == HALF:
+    if death.place.startswith(HALF):
         for writer in _WRITERS:
-            _end_half_way(*_found(f"{writer}.write"), death.moment, counts)
+            _end_half_way(*_found(f"{writer}.write"), death, counts)
         return
     owner, name = _found(death.place)
     method = getattr(owner, name)
@@ -101,7 +99,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _end_half_way(owner: Any, name: str, moment: int, counts: Callable[[], bool]) -> None:
+def _end_half_way(owner: Any, name: str, death: Death, counts: Callable[[], bool]) -> None:
+    wanted = death.place.removeprefix(HALF)
     write: Callable[..., None] = getattr(owner, name)
     written = 0
 
@@ -110,8 +109,8 @@ def _end_half_way(owner: Any, name: str, moment: int, counts: Callable[[], bool]
         nonlocal written
         write(writer, topic, *arguments, **named)
         # What is noted on the Clocks is no work.
-        written += counts() and not topic.endswith("clocks")
-        if written >= moment:
+        written += counts() and topic.endswith(wanted) and not topic.endswith("clocks")
+        if written >= death.moment:
             writer.flush()
             die()
 
