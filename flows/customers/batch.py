@@ -100,9 +100,8 @@ class Batch:
         if self.unbound is None:
             for name in self._customers.due_by(0, _DUE_AT_ONCE):
                 self._settle(self._open(name))
-        for (source, target, label, number), triggers in self._strays.items():
-            customer = self._customers.touch(source)
-            self._out.append(handoffs.stray(customer, label, Moved(target, number), triggers))
+        for source in dict.fromkeys(key[0] for key in self._strays):
+            self._send_strays(self._customers.touch(source))
         for name in self._touched:
             self._say(name, self._customers.touch(name))
         return self._out
@@ -206,6 +205,8 @@ class Batch:
             if owed is None:
                 return
             if made := handoffs.give(customer, owed):
+                # Whoever waits for an answer waits for what went on before it, too.
+                self._send_strays(customer)
                 self._out += made
                 self._changed.add(customer.name)
                 self._left.add(customer.name)
@@ -249,6 +250,12 @@ class Batch:
         key = (customer.name, moved.target, label, moved.number)
         self._strays.setdefault(key, []).append(trigger)
 
+    def _send_strays(self, customer: Customer) -> None:
+        for key in [key for key in self._strays if key[0] == customer.name]:
+            _, target, label, number = key
+            moved = Moved(target, number)
+            self._out.append(handoffs.stray(customer, label, moved, self._strays.pop(key)))
+
     def _judged(self, customer: Customer, trigger: Stashed) -> None:
         """Count a trigger, and hear what the rules say to it."""
         self._changed.add(customer.name)
@@ -273,6 +280,9 @@ class Batch:
         for part in customer.parts.values():
             for gone in [each for each in part.folded if each not in customer.pending]:
                 del part.folded[gone]
+                if isinstance(trigger, EventFor):
+                    # Where the decision lies, it is known that its event came, whichever way it came by.
+                    part.events |= dict.fromkeys(_seen_by_rules(trigger), trigger.at)
 
     def _decide(self, customer: Customer, judged: Sequence[Judged]) -> None:
         if judged:
@@ -336,7 +346,8 @@ def _see(customer: Customer, found: EventFor, index: RuleIndex) -> EventFor | No
     That it was counted and that a rule saw it are two things: both may have been another customer's until a merge.
     """
     trigger = event_trigger(found.event.source, found.event.id)
-    rules = tuple(rule for rule in found.rules if not customer.has_seen(f"{trigger} {rule}"))
+    keys = zip(found.rules, _seen_by_rules(found), strict=True)
+    rules = tuple(rule for rule, key in keys if not customer.has_seen(key))
     counts = found.counts and not customer.has_seen(trigger)
     if not (rules or counts):
         return None
@@ -346,8 +357,13 @@ def _see(customer: Customer, found: EventFor, index: RuleIndex) -> EventFor | No
     part = customer.part(found.part)
     part.number += not counts
     part.at, customer.at = max(part.at, found.at), max(customer.at, found.at)
-    part.events |= dict.fromkeys((f"{trigger} {rule}" for rule in rules), found.at)
+    part.events |= dict.fromkeys(_seen_by_rules(found), found.at)
     return found
+
+
+def _seen_by_rules(found: EventFor) -> list[str]:
+    """How it is noted that rules saw an event."""
+    return [f"{event_trigger(found.event.source, found.event.id)} {rule}" for rule in found.rules]
 
 
 def _concerns(customer: Customer, trigger: OutcomeOf | AnswerOf) -> bool:

@@ -145,6 +145,9 @@ class Resolver:
             return told
         told += changes.of_survivor(key, entry, old, found.view, found.views)
         if not (entry.survivor or entry.person or entry.erased):
+            if entry.customer is None and entry.was:
+                # By itself again, it is given what it did as somebody's.
+                self._note_alone(key)
             known = changes.Known(self._standing, lambda handle: _hash(handle) in self._alone)
             asked = changes.of_entry(key, entry, old, known)
             if old is None:

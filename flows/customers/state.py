@@ -197,9 +197,13 @@ class Customer(msgspec.Struct, omit_defaults=True):
         return any(trigger in part.events for part in self.parts.values())
 
     def episode(self, key: str) -> Episode | None:
-        """The newest copy of an episode."""
+        """An episode as it is now; where two parts know of it, both together."""
         found = [part.episodes[key] for part in self.parts.values() if key in part.episodes]
-        return max(found, key=lambda e: e.number, default=None)
+        if len(found) < 2:
+            return found[0] if found else None
+        newest = max(found, key=lambda e: e.number)
+        acted, over = (any(getattr(e, field) for e in found) for field in ("acted", "over"))
+        return Episode(newest.number, acted, over, max(e.at for e in found), newest.rule, newest.device)
 
     def times(self, key: str) -> list[int]:
         """The event times counted under one limit, sorted."""

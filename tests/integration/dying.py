@@ -53,11 +53,12 @@ PLACES: dict[str, tuple[tuple[str, int], ...]] = {
         (HALF, 4),
     ),
 }
-PUBLISHED: tuple[tuple[str, int], ...] = ((f"{HALF}decisions", 2),)
+PUBLISHED = f"{HALF}decisions", f"{HALF}handoffs"
+_OUT = 2
 BOUND: tuple[tuple[str, int], ...] = (
     ("flows.engine.published:PublishedPartition.next_batch", 12),
     ("flows.customers.batch:Batch._published", 4),
-    ("flows.customers.batch:bind", 2),
+    ("flows.customers.folding:bind", 2),
 )
 
 
@@ -131,14 +132,14 @@ Deaths = dict[str, list[list[Death]]]
 """By part, and phase after phase, where it dies."""
 
 
-def deaths_in(times: Mapping[str, Sequence[int]], chance: random.Random) -> Deaths:
+def deaths_in(times: Mapping[str, Sequence[int]], published: str, chance: random.Random) -> Deaths:
     """Of each part so many in each phase; where customers die twice, they die publishing and then at what they find."""
     found: Deaths = {}
     for part, each in times.items():
         places = [_death(place, chance) for place in chance.sample(PLACES[part], len(PLACES[part]))]
         found[part] = [[places.pop() for _ in range(count)] for count in each]
         if part == "customers":
-            bound = [_death(chance.choice(some), chance) for some in (PUBLISHED, BOUND)]
+            bound = [_death((published, _OUT), chance), _death(chance.choice(BOUND), chance)]
             found[part] = [bound if len(phase) == len(bound) else phase for phase in found[part]]
     return found
 

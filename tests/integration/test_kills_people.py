@@ -19,7 +19,7 @@ from flows.simulator.compare import compare
 from flows.simulator.expectation import expected
 from flows.sources.identifiers import private
 from tests.buses import Bus
-from tests.integration.dying import Deaths, deaths_in
+from tests.integration.dying import PUBLISHED, Deaths, deaths_in
 from tests.integration.hand import PARTS
 from tests.integration.nursery import Nursery
 from tests.integration.same import Became, became, differences
@@ -34,7 +34,9 @@ EPOCH_S = 0.2
 KILLS = 5
 # How often each dies in each phase of the life, where it has something to do.
 IDENTITY, DEVICES = (1, 1, 2, 1, 0, 0), (0, 1, 2, 0, 1, 1)
-PHASES, DECIDING = range(1, 6), (1, 2, 4, 5)
+PHASES = range(1, 6)
+PHASES_OF = dict(zip(PUBLISHED, ((1, 2, 4, 5), (2, 3)), strict=True))
+"""Those in which something is decided, and in which something is handed over."""
 
 
 class Unkilled:
@@ -76,10 +78,12 @@ def live(town: Town, life: Life) -> None:
 
 def drawn(chance: random.Random) -> Deaths:
     """When and where each of the three dies: customers once publishing, and at once again at what they find then."""
-    twice = chance.choice(DECIDING)
+    published = chance.choice(PUBLISHED)
+    twice = chance.choice(PHASES_OF[published])
     never = chance.choice([phase for phase in PHASES if phase != twice])
     customers = [0, *(2 if phase == twice else phase != never for phase in PHASES)]
-    return deaths_in({"identity": IDENTITY, "devices": DEVICES, "customers": customers}, chance)
+    times = {"identity": IDENTITY, "devices": DEVICES, "customers": customers}
+    return deaths_in(times, published, chance)
 
 
 def check(town: Town) -> Became:
