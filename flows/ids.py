@@ -63,9 +63,12 @@ def handoff_id(source: str, target: str, label: str, number: int, *strays: bytes
     return _digest("handoff", source, target, label, number, *strays)
 
 
-def end_of_role_id(episode: str) -> str:
-    """The id of the decision that ends an episode for a customer who is no longer what he was to its device."""
-    return _digest("end-of-role", episode)
+def end_of_role_id(episode: str, part: str) -> str:
+    """The id of the decision that ends an episode for a customer who is no longer what he was to its device.
+
+    An episode may outlast several holders of a role: each kept it in a `part` of his own, which no merge renames.
+    """
+    return _digest("end-of-role", episode, part)
 
 
 def measured_id(tenant: str, name: str, device: str, every: int, start: int) -> str:

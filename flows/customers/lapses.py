@@ -27,7 +27,7 @@ def ended(customer: Customer, found: RoleEnded, rules: RuleIndex) -> list[tuple[
             continue
         name = key.removeprefix(_DRY)
         cause = Cause(
-            decision=ids.end_of_role_id(key),
+            decision=ids.end_of_role_id(key, part),
             trigger=f"{found.thing} {found.role}",
             rule=episode.rule,
             rule_set=rules.rule_set.number,

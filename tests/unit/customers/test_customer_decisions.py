@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flows import ids
+from flows.customers.resolve import IdentityIn
 from flows.expressions import parse
 from flows.rules.model import Aggregate, Limit, Rule
-from flows.schema import Decision
+from flows.schema import Decision, Identity, Role
 from tests.unit.customers.world import (
     DAY,
     HOUR,
@@ -282,6 +283,22 @@ def test_an_episode_stays_with_the_customer_it_was_raised_for_until_his_role_end
     assert [p.action.kind for p in lapsed.actions if p.status == "published"] == ["close_case"]
     (cleared,) = here.feed(alarm("cleared", 2))
     assert (cleared.customer, cleared.verdict) == ("c-new", "nothing")
+
+
+def test_each_holder_of_a_role_that_an_episode_outlasts_has_his_own_case_closed() -> None:
+    """Sold twice while it overheats: two cases, two ends, and no connector takes the second for a repeat."""
+    opens = overheating(limits=()).do["raised"][:1]
+    made = World(Sets(rule_set(overheating(do={"raised": opens, "escalated": opens}, limits=()))))
+    ends = T0 + 10 * MINUTE, T0 + 20 * MINUTE
+    ann = Role(role="owner", customer="c-ann", until=ends[0])
+    bob = Role(role="owner", customer="c-bob", since=ends[0], until=ends[1])
+    made.feed(IdentityIn("device:veh-17", Identity(number=1, roles=(ann, bob))))
+    made.feed(alarm())
+    for number, minute in ((2, 12), (3, 13), (4, 25)):
+        made.feed(alarm("escalated", number, at=T0 + minute * MINUTE))
+    closed = [d for d in made.log if d.transition == "lapsed"]
+    assert [d.customer for d in closed] == ["c-ann", "c-bob"]
+    assert len({p.action.id for d in closed for p in d.actions if p.status == "published"}) == 2
 
 
 def test_an_event_rule_decides_for_the_customer_its_subject_names() -> None:
