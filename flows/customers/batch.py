@@ -153,6 +153,8 @@ class Batch:
         strays = handoffs.strays_in(handoff)
         handoffs.take(customer, handoff)
         self._changed.add(customer.name)
+        # What is only passed on is decided where it ends: an older copy of it may still hold what is settled there.
+        self._out += handoffs.pass_on(customer)
         if handoff.parts and _is_busy(customer):
             self._decide(customer, self._judge.on_rules(customer))
         for stray in strays:
@@ -302,6 +304,7 @@ class Batch:
             found = self._customers.get(name)
             if found is not None and _is_busy(found):
                 customer = self._open(name)
+                self._out += handoffs.pass_on(customer)
                 self._decide(customer, self._judge.on_rules(customer))
 
     def _say(self, name: str, customer: Customer) -> None:

@@ -208,10 +208,11 @@ class Judge(Settling):
             done = sequences.walk(rule.sequence, begun, heard, now)
             if done.state == "waiting":
                 sequences.note(customer.part(part), begun, done)
-            elif done.state == "broken":
-                settle(customer, (sequence,))
+                continue
+            cause = sequences.sequence_cause(sequence, part, begun, done, customer.name, self._number)
+            if done.state == "broken":
+                out += self._decide(customer, cause, Task(nothing=f"broken: {done.why}"), (sequence,))
             else:
-                cause = sequences.sequence_cause(sequence, part, begun, done, customer.name, self._number)
                 out += self._begin(customer, cause, None, settles=(sequence,))
         return out
 

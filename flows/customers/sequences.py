@@ -17,6 +17,7 @@ from flows.customers.cause import Cause, event_trigger
 from flows.customers.matching import holds
 from flows.customers.state import Customer, Heard, Part, Progress
 from flows.customers.triggers import EventFor
+from flows.durations import format_duration
 from flows.rules.model import Rule, SequenceStep
 from flows.schema import Value
 
@@ -28,13 +29,17 @@ TOO_MANY = f"{MOST} sequences of this rule are under way already"
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """How far a sequence has got: `at` the time of its last step, `due` when it is to be looked at again (ms)."""
+    """How far a sequence has got: `at` the time of its last step, `due` when it is to be looked at again (ms).
+
+    Of one that is broken `at` is when it broke, `why` by what.
+    """
 
     state: Literal["waiting", "broken", "complete"]
     step: int
     at: int
     due: int
     values: dict[str, Value]
+    why: str = ""
 
 
 def walk(
@@ -50,16 +55,22 @@ def walk(
         passed = now is not None and now >= end
         found = _first(step, heard, at, end, known, used)
         stop = end if found is None or step.absent else found[1].at + 1
-        if (step.absent and found is not None) or _begun_anew(steps[0], begun, heard, stop, used, found):
-            return Walk("broken", place, at, end, known)
+        anew = _begun_anew(steps[0], begun, heard, stop, used, found)
+        if step.absent and found is not None and (anew is None or found[1].at <= anew.at):
+            return Walk("broken", place, found[1].at, end, known, f"{step.event} came")
+        if anew is not None:
+            return Walk("broken", place, anew.at, end, known, f"another {anew.kind} began it anew")
         if step.absent and passed:
             at = end
         elif found is not None:
             at = found[1].at
             used.add(found[0])
             known |= named(step, found[1])
+        elif passed:
+            within = format_duration(step.within or 0)
+            return Walk("broken", place, end, end, known, f"no {step.event} came within {within}")
         else:
-            return Walk("broken" if passed else "waiting", place, at, end, known)
+            return Walk("waiting", place, at, end, known)
     return Walk("complete", len(steps), at, at, known)
 
 
@@ -86,7 +97,7 @@ def begin(rule: Rule, tenant: str, found: EventFor, heard: Heard) -> tuple[str, 
 def sequence_cause(
     sequence: str, part: str, begun: Progress, done: Walk, customer: str, rule_set: int
 ) -> Cause:
-    """A sequence that is complete as a cause; what waits after it hears events from its beginning on."""
+    """A sequence that is over as a cause; what waits after it hears events from its beginning on."""
     values: dict[str, Value] = {**done.values, "rule": begun.rule, "customer": customer}
     device = begun.name if begun.subject.startswith("device:") else None
     if device is not None:
@@ -154,13 +165,17 @@ def _begun_anew(
     stop: int,
     used: set[str],
     found: tuple[str, Heard] | None,
-) -> bool:
-    """Whether another first event came before `stop`, which begins a sequence that can restart anew."""
+) -> Heard | None:
+    """Another first event that came before `stop`, which begins a sequence that can restart anew."""
     if not first.restart:
-        return False
-    return any(
-        (begun.at, begun.begun) < (event.at, trigger) and event.at < stop
-        for trigger, event in heard
-        if event.kind == first.event and trigger not in used and (found is None or trigger != found[0])
-        if holds(first.where, event, {})
+        return None
+    return next(
+        (
+            event
+            for trigger, event in heard
+            if (begun.at, begun.begun) < (event.at, trigger) and event.at < stop
+            if event.kind == first.event and trigger not in used and (found is None or trigger != found[0])
+            if holds(first.where, event, {})
+        ),
+        None,
     )

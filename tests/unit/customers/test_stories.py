@@ -284,7 +284,8 @@ def test_an_order_of_that_cart_stops_both_reminders_another_order_neither() -> N
     assert desk.tick(3 * DAYS) == []
     again = Desk(rules(CART))
     again.event("cart.updated", 0, {"cart": "a"})
-    again.event("order.placed", 10, {"cart": "a"}, label="crm:1")
+    (broken,) = again.event("order.placed", 10, {"cart": "a"}, label="crm:1")
+    assert (broken.verdict, broken.reason) == ("nothing", "broken: order.placed came")
     assert again.tick(3 * DAYS) == []
 
 

@@ -113,6 +113,28 @@ def test_events_alone_complete_a_sequence_at_once() -> None:
     assert desk.event("b", 3, {"cart": 1}) == []
 
 
+def test_a_sequence_that_comes_to_nothing_says_when_and_why() -> None:
+    """Each first event has its decision: what was not to come came, it began anew, the next step never came."""
+    rule = sequence_rule(
+        step("a", called="a", restart=True),
+        step("b", "event.cart == a.cart", 15 * MINUTE),
+        step("x", None, 5 * MINUTE, absent=True),
+    )
+    desk = Desk(rules(rule))
+    desk.event("a", 0, {"cart": 1}, id="first")
+    anew = desk.event("a", 4, {"cart": 1}, id="second")
+    desk.event("b", 6, {"cart": 1})
+    came = desk.event("x", 8)
+    desk.event("a", 20, {"cart": 1}, id="third")
+    late = desk.tick(40)
+    assert [(d.trigger, d.verdict, d.reason, (d.at - T0) // MINUTE) for d in (*anew, *came, *late)] == [
+        ("shop first", "nothing", "broken: another a began it anew", 4),
+        ("shop second", "nothing", "broken: x came", 8),
+        ("shop third", "nothing", "broken: no b came within 15m", 35),
+    ]
+    assert desk.tick(400) == []
+
+
 @given(
     st.lists(st.tuples(st.integers(-5, 60), st.sampled_from("ab")), max_size=8),
     st.booleans(),
@@ -465,7 +487,7 @@ def test_merged_parts_wait_together_and_nothing_comes_twice(first: int) -> None:
     for desk in ((one, other), (other, one))[first]:
         merged.parts |= clone(desk.customer).parts
     desk = Desk(RULES, merged)
-    assert [d for d in desk.tick(200) if d.rule == "cart"] == []
+    assert [d.reason for d in desk.tick(200) if d.rule == "cart"] == ["broken: order came"]
     asked = Desk(RULES)
     (raised,) = asked.event("complaint", 0)
     twice = Desk(RULES, clone(asked.customer))
