@@ -138,9 +138,10 @@ class Judge(Settling):
     ) -> list[Judged]:
         """Decide on a cause, or ask first what its rule wants to know."""
         if cause.decision not in customer.pending:
+            # First, for a sequence that waits for answers then does so by the same id.
+            settle(customer, settles)
             asked = look_ups.ask(self._decider, customer, cause, trigger)
             if asked is not None:
-                settle(customer, settles)
                 return [*asked]
         return [*self._decide(customer, cause, settles=settles)]
 

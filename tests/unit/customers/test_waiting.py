@@ -252,6 +252,27 @@ def test_a_decision_that_is_folded_asks_nobody_again() -> None:
     assert [q.id for q in lost.asked] == [question.id]
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_sequence_that_asks_is_decided_by_the_answer_or_when_none_has_come(answered: bool) -> None:
+    """Its look-up is asked when it is complete; the sequence is over then, and its decision still comes."""
+    stock = LookUpEntry(name="stock", source="inventory", key=parse("a.cart"), within=MINUTE)
+    do = (act("task", "stock.available > 0", name="yes"), act("task", name="always"))
+    rule = Rule(
+        name="seq",
+        sequence=(step("a", called="a"), step("b", within=HOUR)),
+        look_ups=(stock,),
+        do={"raised": do},
+    )
+    desk = Desk(rules(rule))
+    desk.event("a", 0, {"cart": 1})
+    assert desk.event("b", 5, {"cart": 1}) == []
+    (question,) = desk.asked
+    assert (question.key, desk.tick(5)) == (1, [])
+    (decided,) = desk.answer("stock", available=1) if answered else desk.tick(7)
+    assert (decided.trigger, sent([decided])) == ("shop e1", ["yes", "always"] if answered else ["always"])
+    assert desk.answer("stock", available=1) == desk.tick(400) == []
+
+
 def test_what_happened_before_its_cause_calls_nothing_off() -> None:
     """Only what comes after it began does, however late or early it is read; of what is nested, after that began."""
     inner = then(act("task", name="inner", subject="x"), after=HOUR, unless=("order",))
