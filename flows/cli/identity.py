@@ -203,8 +203,9 @@ def erase(whom: Handle, reason: Reason, yes: Yes = False, who: Who = None, confi
         what = f"{counted(len(found.records), 'row')} and {counted(len(found.own), 'identifier')}"
         if sys.stdin.isatty() and sys.stdout.isatty() and not yes:
             typer.confirm(f"Forget {customer} with {what}? It cannot be undone.", abort=True)
+        until = max(piece.last for piece in found.pieces)
         for some in in_messages(tokens):
-            entry = {"customer": customer, "tokens": some}
+            entry = {"customer": customer, "tokens": some, "until": until}
             audit(desk.settings, person(who), ERASE, entry, reason)
     print(f"{customer} is to be forgotten, with {what}.")
     say(_LATER)

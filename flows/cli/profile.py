@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
-from flows import ids
-from flows.cli import scan
+from flows.cli.handles import customer_of, newest, token_of
 from flows.cli.options import Config, Output, Rows, bus_of, example, names_of, settings_of
 from flows.cli.show import harmless, pairs, say, time_of, title, value_of
-from flows.errors import ArgumentWrong
-from flows.schema import Consents, Identity, Origin, Profile, encode
-from flows.settings import Settings
-from flows.sources.identifiers import IdentifierRefused, is_thing, is_token, private
-from flows.topics.names import TopicNames
-from flows.topics.port import Topics
+from flows.engine.clock import wall_clock
+from flows.schema import Consents, Origin, Profile, encode
 
 app = typer.Typer(help="Show what is known of a customer.", no_args_is_help=True, rich_markup_mode=None)
-
-_CHAIN = 32
-_OWNER = "owner"
-M = TypeVar("M", bound=msgspec.Struct)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,18 +52,18 @@ def show(
     and what rests, and until when.
     """
     settings = settings_of(config)
-    asked = _token(customer, settings)
+    asked = token_of(customer, settings)
     names = names_of(settings)
     with bus_of(settings) as topics:
-        found = _customer(topics, names, asked)
+        found = customer_of(topics, names, asked, wall_clock())
         if found is None:
             say(f"{harmless(customer)} was erased: nothing is known any more.")
             return
         shown = Shown(
             asked=asked,
             customer=found,
-            profile=_newest(topics, names.profiles, found, Profile),
-            consents=_newest(topics, names.consents, found, Consents),
+            profile=newest(topics, names.profiles, found, Profile),
+            consents=newest(topics, names.consents, found, Consents),
         )
     if shown.profile is None and shown.consents is None:
         who = customer if found == asked else f"{customer} ({found})"
@@ -84,55 +75,6 @@ def show(
         print(encode(shown).decode())
     else:
         _print(shown)
-
-
-def _token(handle: str, settings: Settings) -> str:
-    """A customer's id or a handle as topics have it; raises ArgumentWrong."""
-    if ":" not in handle or is_token(handle):
-        return handle
-    try:
-        return private(handle, settings.tenant_key.encode())
-    except IdentifierRefused as error:
-        kind = handle.partition(":")[0]
-        raise ArgumentWrong(f"This names no customer: {error}", f"Write {kind}:VALUE, or an id.") from error
-
-
-def _customer(topics: Topics, names: TopicNames, handle: str) -> str | None:
-    """Whose a handle is, over all merges; None of who was erased. Who is nobody's is a customer of its own."""
-    for _ in range(_CHAIN):
-        entry = _newest(topics, names.identity, handle, Identity)
-        if entry is None:
-            return handle
-        if entry.erased:
-            return None
-        if is_thing(handle):
-            owners = [role for role in entry.roles if role.role == _OWNER and role.until is None]
-            to = max(owners, key=lambda role: role.since or 0).customer if owners else None
-        else:
-            to = entry.survivor or entry.customer
-        if to is None or to == handle:
-            return handle
-        handle = to
-    return handle
-
-
-def _newest(topics: Topics, topic: str, key: str, kind: type[M]) -> M | None:
-    """The message of a key with the greatest number, read from its partition alone."""
-    partition = ids.partition_of(key.encode(), topics.partitions(topic))
-    bounds = topics.bounds(topic, partition)
-    decoder = msgspec.json.Decoder(kind)
-    found: M | None = None
-    for message in scan.between(topics, topic, partition, bounds.low, bounds.end):
-        if message.key != key.encode():
-            continue
-        new = None if message.value is None else decoder.decode(message.value)
-        if new is None or found is None or _number(new) >= _number(found):
-            found = new
-    return found
-
-
-def _number(message: msgspec.Struct) -> int:
-    return getattr(message, "number", 0)
 
 
 def _print(shown: Shown) -> None:

@@ -78,13 +78,13 @@ def check(
     name = _source_named(declared, source)
     found = Found(number)
     mapper = Mapper(declared, matching, settings.tenant_key.encode())
-    now = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC)
     broken: ArchiveUnreadable | None = None
     try:
         with progress(files, "Reading", output is Output.table) as read:
             for path in files:
-                for one in exported(path, name, now, read):
-                    seen = _seen(str(path), one, mapper)
+                for one in exported(path, name, now.isoformat(), read):
+                    seen = _seen(str(path), one, mapper, int(now.timestamp() * 1000))
                     found.take(seen)
                     if output is Output.json:
                         print(encode(_whole(seen)).decode())
@@ -111,19 +111,19 @@ def _source_named(sources: Sources, name: str | None) -> str | None:
     return name
 
 
-def _seen(file: str, one: Exported, mapper: Mapper) -> Seen:
-    """What one row becomes."""
+def _seen(file: str, one: Exported, mapper: Mapper, now: int) -> Seen:
+    """What one row becomes that comes at `now` (ms)."""
     if isinstance(one.row, RowRefused):
         return Seen(file, one.line, None, (_whole_row(one.row),))
     try:
-        found: Mapped = mapper.mapped(one.row)
+        found: Mapped = mapper.mapped(one.row, now)
     except RowRefused as error:
         return Seen(file, one.line, None, (_whole_row(error),), one.row.data)
     return Seen(file, one.line, found.record, found.refused, one.row.data)
 
 
 def _whole_row(error: RowRefused) -> Refusal:
-    return Refusal("", error.reason, str(error))
+    return Refusal(error.path, error.reason, str(error))
 
 
 class Found:

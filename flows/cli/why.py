@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from flows.cli import scan
+from flows.cli.handles import customer_of, token_of
 from flows.cli.options import Config, Output, Rows, bus_of, example, names_of, settings_of
 from flows.cli.show import harmless, pairs, say, time_of, value_of
 from flows.customers.why import ActionTold, CheckTold, Why, why_customer, why_id
+from flows.engine.clock import wall_clock
 from flows.errors import ArgumentWrong
 from flows.hints import did_you_mean
 from flows.schema import Alarm, Decision, encode
@@ -22,7 +24,7 @@ from flows.topics.names import TopicNames
 from flows.topics.port import Topics
 
 EXAMPLE = example(
-    "telltale why --customer c-17",
+    "telltale why --customer email:ada@example.org",
     "telltale why --device veh-17 --rule engine-overheating --at '2026-03-01 08:02'",
 )
 _TIMES = ("valid_until", "now", "at", "until")
@@ -33,7 +35,10 @@ def why(
         str | None, typer.Argument(metavar="[ID]", help="Of a decision, an alarm, an episode or an action.")
     ] = None,
     customer: Annotated[
-        str | None, typer.Option(metavar="ID", help="All decisions of this customer.")
+        str | None,
+        typer.Option(
+            metavar="CUSTOMER", help="All decisions of this customer: an id, or a handle such as email:a@b.c."
+        ),
     ] = None,
     device: Annotated[
         str | None,
@@ -133,16 +138,26 @@ def _why_decided(
 ) -> None:
     """What decisions and outcomes tell."""
     names = names_of(settings)
+    asked = token_of(customer or "", settings)
     with bus_of(settings) as topics:
+        whom = asked if id is not None else customer_of(topics, names, asked, wall_clock())
+        if whom is None:
+            say(f"{harmless(customer or '')} was erased: nothing is known any more.")
+            return
         decisions = list(scan.values(topics, names.decisions, Decision))
         outcomes = list(scan.outcomes(topics, names.outcomes))
         found = (
-            why_customer(customer or "", rule, decisions, outcomes)
+            # What was decided before the handle was anybody's stands under the handle itself.
+            [
+                t
+                for name in dict.fromkeys((asked, whom))
+                for t in why_customer(name, rule, decisions, outcomes)
+            ]
             if id is None
             else why_id(id, decisions, outcomes)
         )
         if not found:
-            say(_nothing(id, customer or "", rule, decisions, topics, names))
+            say(_nothing(id, whom, rule, decisions, topics, names))
             return
     for i, told in enumerate(found):
         if output is Output.json:

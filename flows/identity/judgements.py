@@ -20,6 +20,7 @@ MERGE, SPLIT, ERASE, REVEAL = "identity merge", "identity split", "identity eras
 AT_ONCE = 1_000
 _KINDS: dict[str, JudgementKind] = {MERGE: "merge", SPLIT: "split", ERASE: "erase"}
 _MAX_NAME = 256
+_LATEST = 1 << 53
 
 
 class JudgementUnreadable(ValueError):
@@ -53,9 +54,10 @@ class Ruling(msgspec.Struct, frozen=True):
 def judgements_of(audit: Audit) -> tuple[Judgement, ...]:
     """The judgements that an entry holds; none for any other command. Raises JudgementUnreadable.
 
-    The ids follow from the entry's, so an entry that comes twice judges once.
+    The ids follow from the entry's, so an entry that comes twice judges once. An erasure holds for evidence up to its
+    time or, where the clock of a system is fast, up to `until` (ms), the time of the newest that was known.
     """
-    kind = _KINDS.get(audit.command)
+    kind, at = _KINDS.get(audit.command), audit.at
     if kind is None:
         return ()
     if kind == "erase":
@@ -63,10 +65,11 @@ def judgements_of(audit: Audit) -> tuple[Judgement, ...]:
         if not isinstance(whom, str) or not 0 < len(whom) <= _MAX_NAME:
             raise JudgementUnreadable("`customer` names nobody")
         pairs = [(token, whom) for token in _tokens(audit.what.get("tokens"))]
+        at = max(at, _until(audit.what.get("until", at)))
     else:
         pairs = [_pair(each) for each in _some(audit.what.get("pairs"), "pairs")]
     return tuple(
-        Judgement(f"{audit.id}.{i}", kind, a, b, audit.at, audit.who, audit.reason)
+        Judgement(f"{audit.id}.{i}", kind, a, b, at, audit.who, audit.reason)
         for i, (a, b) in enumerate(pairs)
     )
 
@@ -133,6 +136,13 @@ def _tokens(found: Any) -> list[str]:
     if not all(isinstance(token, str) and is_token(token) for token in listed):
         raise JudgementUnreadable("not all of `tokens` are tokens")
     return listed
+
+
+def _until(found: Any) -> int:
+    """A time that can be kept; raises JudgementUnreadable."""
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= _LATEST:
+        raise JudgementUnreadable("`until` is no time in ms")
+    return found
 
 
 def _pair(found: Any) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from flows.schema import Audit, DeadLetter, Event
 from flows.sources.identifiers import THINGS, IdentifierRefused, identifier
 from flows.sources.mapping import Mapper
 from flows.sources.model import Identifier, IdentityRules, SourceRecord, Sources
-from flows.sources.row import RowRefused, name_of, row_of
+from flows.sources.row import MAX_AHEAD, RowRefused, name_of, row_of
 from flows.streams import EventType, value_at
 from flows.topics.port import Message
 
@@ -66,7 +66,7 @@ class Messages:
         for message in messages:
             try:
                 sent = row_of(message.value or b"")
-                mapped = self._mapper.mapped(sent)
+                mapped = self._mapper.mapped(sent, message.appended)
             except RowRefused as error:
                 read.letters.append(_letter(message, error.reason, str(error)))
                 continue
@@ -94,7 +94,11 @@ class Messages:
                     read.letters.append(_letter(message, error.reason, f"{kind}: {error}"))
                 else:
                     found[made.token] = made
-            if len(found) > 1:
+            if len(found) > 1 and at > message.appended + MAX_AHEAD:
+                # With `expires` all that others know of a cookie would be too old for ever.
+                said = "it ties nobody together, since its time is over 5 min ahead of when it came"
+                read.letters.append(_letter(message, "future", said))
+            elif len(found) > 1:
                 read.events.append(Named(tuple(sorted(found)), at, event.type))
                 read.identifiers += found.values()
 

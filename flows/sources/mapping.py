@@ -55,11 +55,11 @@ class Mapper:
         """The record that a row becomes, whatever of it was not taken; raises RowRefused."""
         return self.mapped(event).record
 
-    def mapped(self, event: Event) -> Mapped:
+    def mapped(self, event: Event, appended: int | None = None) -> Mapped:
         """The record that a row becomes, and what of it was not taken; raises RowRefused.
 
-        Refused are a source or a type that is not known, a row without an id of its own, a time that is none, more
-        than 64 identifiers or roles.
+        Refused are a source or a type that is not known, a row without an id of its own, a time that is none or that
+        lies ahead of when the bus took the row (`appended`, ms), more than 64 identifiers or roles.
         """
         source = self._sources.systems.get(event.source)
         if source is None:
@@ -68,7 +68,7 @@ class Mapper:
         if event.type not in (CHANGED, DELETED):
             message = f"the type {event.type[:64]!r} is neither {CHANGED} nor {DELETED}"
             raise RowRefused("unknown_type", message)
-        row = Row(event.data, source)
+        row = Row(event.data, source, appended)
         handle = self._handle(source, event, row)
         at = _at(source, event, row)
         if event.type == DELETED:
@@ -81,7 +81,8 @@ class Mapper:
         said = row.said(source.key)
         key = None if said is None else name_of(said)
         if said is not None and not key:
-            raise RowRefused("wrong_type", f"{source.key} is neither a text nor a whole number")
+            message = f"{source.key} is neither a text nor a whole number"
+            raise RowRefused("wrong_type", message, source.key)
         subject = event.subject.strip()
         if key and subject and key != subject:
             raise RowRefused("two_ids", f"the row's {source.key} is not the subject that is named beside it")
@@ -90,7 +91,7 @@ class Mapper:
         try:
             return identifier(source.name, key or subject, self._key)
         except IdentifierRefused as error:
-            raise RowRefused(error.reason, str(error)) from error
+            raise RowRefused(error.reason, str(error), source.key) from error
 
     def _record(self, source: Source, row: Row, handle: Identifier, at: int) -> SourceRecord:
         """The record of a row that is there."""
@@ -170,9 +171,11 @@ def _at(source: Source, event: Event, row: Row) -> int:
         named = f"{source.time} is missing" if source.time else "the source has no `time`"
         raise RowRefused("missing_field", f"{named}, and the message names no time either")
     try:
-        return moment(event.time, "rfc3339", "")
+        at = moment(event.time, "rfc3339", "")
     except NoMoment as error:
         raise RowRefused("wrong_type", f"the message's time {error}") from error
+    row.check_past(at, "")
+    return at
 
 
 def _roles(source: Source, row: Row) -> tuple[RoleClaim, ...]:

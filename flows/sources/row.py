@@ -17,16 +17,21 @@ CHANGED = "record.changed"
 DELETED = "record.deleted"
 MAX_BYTES = 1 << 20
 MAX_TEXT = 1024
+MAX_AHEAD = 300_000
 _MAX_LIST = 64
 _MOST_NUMBER = 1 << 53
 _SINCE_EVER = -_MOST_NUMBER
+_MENDS = {
+    "has no zone": ": declare the source's `zone`",
+    "is not an RFC 3339 text": " such as 2026-03-01T08:00:00Z: declare the source's `unit` if it is a number",
+}
 
 
 class RowRefused(ValueError):
-    """A row that cannot be taken; `reason` is a dead letter's."""
+    """A row that cannot be taken; `reason` is a dead letter's, `path` where in the row it stands, if anywhere."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, message: str, path: str = "") -> None:
+        self.reason, self.path = reason, path
         super().__init__(message)
 
 
@@ -65,11 +70,12 @@ def row_of(value: bytes) -> SentRow:
 class Row:
     """What a row says at paths; what is not there, null or a text of white space alone is None.
 
-    `refused` collects the values that were not taken.
+    `refused` collects the values that were not taken. `appended` (ms) is when the bus took the row, if it did: nobody
+    knows what was said more than MAX_AHEAD after that.
     """
 
-    def __init__(self, data: Mapping[str, Any], source: Source) -> None:
-        self._data, self._source = data, source
+    def __init__(self, data: Mapping[str, Any], source: Source, appended: int | None = None) -> None:
+        self._data, self._source, self._appended = data, source, appended
         self.refused: list[Refusal] = []
 
     def said(self, path: str) -> Any:
@@ -121,7 +127,7 @@ class Row:
         return None
 
     def moment(self, path: str, ever: bool = False) -> int | None:
-        """A time of the row in ms; with `ever` one before 1970 too. Raises RowRefused for what is none."""
+        """A time of the row in ms; with `ever` one before 1970 or still to come, too. Raises RowRefused."""
         found = self.said(path)
         if found is None:
             return None
@@ -129,9 +135,18 @@ class Row:
         if unit != "rfc3339" and isinstance(found, str):
             found = _number_in(found)
         try:
-            return moment(found, unit, self._source.zone, _SINCE_EVER if ever else 1)
+            at = moment(found, unit, self._source.zone, _SINCE_EVER if ever else 1)
         except NoMoment as error:
-            raise RowRefused("wrong_type", f"{path} {error}") from error
+            raise RowRefused("wrong_type", f"{path} {error}{_MENDS.get(str(error), '')}", path) from error
+        if not ever:
+            self.check_past(at, path)
+        return at
+
+    def check_past(self, at: int, path: str) -> None:
+        """Raise RowRefused for a time (ms) that is further ahead than a clock that is a little fast."""
+        if self._appended is not None and at > self._appended + MAX_AHEAD:
+            ahead = (path or "the message's time") + " is over 5 min ahead of when the row came"
+            raise RowRefused("future", f"{ahead}: mend that clock, or the source's `zone` or `unit`", path)
 
 
 def name_of(found: object) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -122,6 +124,24 @@ def test_what_cannot_be_read_is_kept_with_its_reason(site: Site) -> None:
     assert reasons == [b"bad_identifier", b"bad_identifier", b"not_json", b"unknown_source"]
     assert site.entries()[SHOP].customer
     assert site.entries()[CRM].customer
+
+
+def test_what_claims_to_be_of_the_future_ties_nobody(site: Site) -> None:
+    """A row and an event of years to come are in the dead letters; what is said now of the same ids counts."""
+    far: dict[str, Any] = {"id": "f", "time": "2999-01-01T00:00:00Z"}
+    row = {"source": "crm", "type": "record.changed", "data": {"id": "1", "mail": "bob@example.com"}}
+    seen = {"source": "web", "type": "page.seen", "subject": "cookie:c1", "data": {"mail": "bob@example.com"}}
+    site.write(site.names.source_records, json.dumps({**far, **row}).encode(), b"1")
+    site.write(site.names.events, json.dumps({**far, **seen}).encode(), b"c1")
+    site.row("crm", "1", 1, mail="ada@example.com")
+    site.event("cookie:c1", 2, mail="ada@example.com")
+    site.run()
+    letters = site.messages(site.names.dead_letters)
+    reasons = [dict(each.headers)["__connect.errors.exception.class.name"] for each in letters]
+    assert reasons == [b"future", b"future"]
+    entries = site.entries()
+    assert entries[CRM].customer == entries[ADA].customer == entries[token("cookie", "c1")].customer
+    assert token("email", "bob@example.com") not in entries
 
 
 def test_a_persons_judgement_overrides_the_rules(site: Site) -> None:

@@ -274,6 +274,17 @@ def test_who_was_erased_is_gone_with_their_values(
     assert customer("crm:0031") not in (ada, customer("crm:0032"))
 
 
+def test_who_has_a_row_from_the_future_is_forgotten_with_it(
+    world: World, customer: Callable[[str], str], telltale: Telltale
+) -> None:
+    """A clock that was years ahead does not keep a row from being erased, nor brings it back."""
+    world.rows(("crm", {"id": "9", "mail": "eve@example.com"}), year=2999)
+    eve = customer("crm:9")
+    judged(world, telltale("identity", "erase", "email:eve@example.com", "--reason", "asked"))
+    for handle in ("crm:9", "email:eve@example.com", eve):
+        assert telltale("identity", "show", handle).code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

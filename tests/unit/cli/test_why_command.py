@@ -12,10 +12,13 @@ from flows.schema import (
     Check,
     CloudEvent,
     Decision,
+    Identity,
     Outcome,
     PlannedAction,
+    Role,
     encode,
 )
+from flows.sources.identifiers import private
 
 AT = 1_772_352_140_000
 
@@ -178,3 +181,25 @@ def test_an_alarm_that_is_not_decided_yet_is_known_as_one(telltale, decided):
 def test_before_any_decision_it_says_what_may_be_missing(telltale):
     """No rule raised anything, or nothing runs."""
     assert "Nothing was decided yet" in telltale("why", "x").err
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_customer_is_told_of_by_any_handle(telltale, bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an address, by an id that was merged away, and by the car that is leased until some day to come."""
+    monkeypatch.setenv("TELLTALE_TENANT_KEY", "a secret of this test")
+    lessee = Role(role="owner", customer="c-1", since=1, until=1 << 52)
+    writer = bus.writer()
+    for key, entry in (
+        (private("email:ada@example.org", b"a secret of this test"), Identity(number=1, customer="c-0")),
+        ("c-0", Identity(number=2, survivor="c-1")),
+        ("device:veh-1", Identity(number=3, roles=(lessee,))),
+        ("c-9", Identity(number=4, erased=True)),
+    ):
+        writer.write("identity", encode(entry), key=key.encode())
+    writer.close()
+    whole = telltale("why", "--customer", "c-1").out
+    assert "e1.1" in whole
+    for handle in ("email:Ada@example.org", "c-0", "device:veh-1"):
+        assert telltale("why", "--customer", handle).out == whole
+    assert "was erased" in telltale("why", "--customer", "c-9").err
+    assert telltale("why", "--customer", "email:none").code == 2

@@ -79,6 +79,10 @@ def test_a_merge_a_split_and_an_erasure_come_out_as_judgements() -> None:
         Judgement("a1.0", "erase", CRM[0], "customer:1", 5, "kim", "a call"),
     )
 
+    fast = {"customer": "customer:1", "tokens": [CRM[0]], "until": 9}
+    assert [each.at for each in judgements_of(entry(ERASE, fast))] == [9]
+    assert [each.at for each in judgements_of(entry(ERASE, {**fast, "until": 3}))] == [5]
+
 
 def test_other_commands_judge_nothing() -> None:
     """A silence, or values that were shown, change nobody."""
@@ -100,6 +104,8 @@ def test_other_commands_judge_nothing() -> None:
         (ERASE, {"tokens": [CRM[0]]}),
         (ERASE, {"customer": "", "tokens": [CRM[0]]}),
         (ERASE, {"customer": "customer:1", "tokens": []}),
+        (ERASE, {"customer": "customer:1", "tokens": [CRM[0]], "until": "ada@example.com"}),
+        (ERASE, {"customer": "customer:1", "tokens": [CRM[0]], "until": 1 << 60}),
     ],
 )
 def test_an_entry_that_is_no_judgement_is_refused_in_words_without_values(

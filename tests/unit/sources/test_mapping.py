@@ -14,8 +14,8 @@ from flows import ids
 from flows.schema_people import Attested, Consent
 from flows.sources.identifiers import IdentifierRefused, normalised
 from flows.sources.mapping import Mapped, Mapper
-from flows.sources.model import RoleClaim
-from flows.sources.row import RowRefused, row_of
+from flows.sources.model import RoleClaim, Source
+from flows.sources.row import Row, RowRefused, row_of
 from tests.unit.sources.files import identity, sources
 
 KEY = b"a tenant's key"
@@ -40,6 +40,8 @@ ROW: dict[str, Any] = {
     "tz": "Europe/Berlin",
 }
 
+SENT = {"id": "1", "source": "crm", "type": "record.changed", "specversion": "1.0"}
+
 
 @cache
 def mapper(matching: str = "match: [email, [phone, birth_date], birth_date]") -> Mapper:
@@ -49,15 +51,7 @@ def mapper(matching: str = "match: [email, [phone, birth_date], birth_date]") ->
 
 def mapped(row: dict[str, Any], **envelope: Any) -> Mapped:
     """What becomes of a row of the CRM, as it comes on the topic."""
-    sent = {
-        "id": "1",
-        "source": "crm",
-        "type": "record.changed",
-        "specversion": "1.0",
-        "data": row,
-        **envelope,
-    }
-    return mapper().mapped(row_of(msgspec.json.encode(sent)))
+    return mapper().mapped(row_of(msgspec.json.encode({**SENT, "data": row, **envelope})))
 
 
 def refused(row: dict[str, Any], **envelope: Any) -> tuple[str, str]:
@@ -335,3 +329,35 @@ def test_the_identifiers_are_those_that_can_be_read(pairs: list[tuple[str, str]]
     found = mapped({"contact_id": 1, "updated_at": ROW["updated_at"], **dict(pairs)})
     assert {(one.kind, one.value) for one in found.record.identifiers[1:]} == expected
     assert len(found.refused) == wrong
+
+
+def test_a_time_far_ahead_of_when_the_row_came_is_not_believed() -> None:
+    """Five minutes are a fast clock; beyond that the row is refused, and of a consent the time alone."""
+    event = row_of(msgspec.json.encode({**SENT, "data": ROW}))
+    assert mapper().mapped(event, AT - 300_000).record.at == AT
+    with pytest.raises(RowRefused, match="updated_at is over 5 min ahead") as error:
+        mapper().mapped(event, AT - 300_001)
+    assert error.value.reason == "future"
+    untimed = row_of(msgspec.json.encode({**SENT, "data": {"contact_id": 1}, "time": "2999-01-01T00:00:00Z"}))
+    with pytest.raises(RowRefused, match="the message's time is over 5 min ahead"):
+        mapper().mapped(untimed, AT)
+    promised = {**ROW, "consent_at": "2999-01-01T00:00:00Z", "sold_at": "2999-01-01"}
+    found = mapper().mapped(row_of(msgspec.json.encode({**SENT, "data": promised})), AT)
+    assert [one.reason for one in found.refused] == ["future"]
+    assert found.record.consents["marketing"] == Consent(granted=True, source="crm", at=AT)
+    assert found.record.roles[0].until is not None
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2025-10-09T08:53:20", "t has no zone: declare the source's `zone`"),
+        (1_760_000_000, "such as 2026-03-01T08:00:00Z: declare the source's `unit` if it is a number"),
+    ],
+)
+def test_a_time_that_is_none_says_how_to_mend_it(time: Any, said: str) -> None:
+    """By what is to be declared of the source; and it says where the value stands."""
+    with pytest.raises(RowRefused) as error:
+        Row({"t": time}, Source(name="crm", key="id", time="t")).moment("t")
+    assert said in str(error.value)
+    assert error.value.path == "t"
