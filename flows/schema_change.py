@@ -89,7 +89,9 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         tuple[int, ...], Meta(description="Of a suppression: when each of `met` came, event time.")
     ] = ()
     budget: Annotated[str, Meta(description="Of a bid: the budget it competes for.")] = ""
-    counted: Annotated[bool, Meta(description="Of a bid: its limits are counted already.")] = False
+    counted: Annotated[
+        bool, Meta(description="Of a bid: guard and limits let its raise act already, or never gate it.")
+    ] = False
     held: Annotated[bool, Meta(description="What it follows is held, so it is held as well.")] = False
     cause: Annotated[KeptCause | None, Meta(description="What began it.")] = None
 

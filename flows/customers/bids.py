@@ -45,17 +45,22 @@ def bid_cause(bid: Bid, customer: str, rule_set: int, at: int) -> Cause:
 
 
 def bid_task(waiting: Waiting, rule: Rule | None, winner: str | None) -> Task:
-    """What is to be done with a bid; `winner` is the rule that has beaten it."""
+    """What is to be done with a bid; `winner` is the rule that has beaten it.
+
+    What its raise, or its follow-up, was asked when the bid was made is asked again: much may happen in a window.
+    """
     settles = (waiting.id,)
     if rule is None:
         return Task(nothing=RULE_REMOVED, settles=settles)
     entry = paths.action_at(rule, waiting.path)
     if entry is None:
         return Task(nothing=RULE_CHANGED, settles=settles)
+    follow_up = paths.follow_up_around(rule, waiting.path)
     return Task(
         entries=(entry,),
         path=waiting.path.rpartition(".")[0],
-        limited=not waiting.counted and not waiting.action,
+        condition=None if follow_up is None else follow_up.condition,
+        gated=not waiting.counted and not waiting.action,
         compete=False,
         refused=None if winner is None else f"outbid by {winner}",
         settles=settles,

@@ -9,11 +9,11 @@ import msgspec
 from flows import ids
 from flows.customers import paths, stages
 from flows.customers.cause import Cause
-from flows.customers.keeping import keep, wanted_by, wanted_by_action, wanted_by_matches
+from flows.customers.keeping import keep, wanted_by, wanted_by_matches, wanted_by_rule
 from flows.customers.planning import DAY_MS, Plan
 from flows.customers.state import Customer
 from flows.customers.texts import items_of
-from flows.rules.model import Budget, FollowUp, SetStage, Suppress
+from flows.rules.model import Budget, FollowUp, Rule, SetStage, Suppress
 from flows.schema import Action
 from flows.schema_change import Change, Counted, Opened, Waiting
 
@@ -27,6 +27,8 @@ def change_of(
     cause: Cause,
     plans: Sequence[Plan],
     *,
+    rule: Rule | None,
+    gated: bool,
     counted: Sequence[Counted],
     closable: Mapping[str, tuple[str, ...]],
     settled: Sequence[str],
@@ -34,7 +36,14 @@ def change_of(
 ) -> Change:
     """The change that a decision makes, in all that `state.apply` needs."""
     going = [plan for plan in plans if plan.goes]
-    waiting = [w for plan in plans for w in _waiting(plan, cause, dry_run=dry_run, counted=bool(counted))]
+    waiting = [w for plan in going for w in _waiting(plan, cause, dry_run=dry_run)]
+    if rule is not None:
+        # A raise of which nothing has come but bids is gated anew when the first of them is decided.
+        waiting += [
+            _bid(plan, plan.bid, cause, rule, dry_run=dry_run, counted=bool(going) or not gated)
+            for plan in plans
+            if plan.bid is not None
+        ]
     over = [name for w in waiting if w.kind == "stage" for name in stages.outlasted(customer, w)]
     closed = [
         opened
@@ -62,11 +71,7 @@ def _opened(action: Action) -> Opened:
     return Opened(action=action.id, kind=_OPENS[action.kind], about=action.about or process)
 
 
-def _waiting(plan: Plan, cause: Cause, *, dry_run: bool, counted: bool) -> Iterator[Waiting]:
-    if plan.bid is not None:
-        yield _bid(plan, plan.bid, cause, dry_run=dry_run, counted=counted)
-    if not plan.goes:
-        return
+def _waiting(plan: Plan, cause: Cause, *, dry_run: bool) -> Iterator[Waiting]:
     entry, action = plan.placed.entry, plan.planned.action
     # What all of them have in common; what is held lets what follows it be held.
     begun = Waiting(
@@ -123,10 +128,13 @@ def _stage(begun: Waiting, stage: SetStage) -> Waiting:
     )
 
 
-def _bid(plan: Plan, budget: Budget, cause: Cause, *, dry_run: bool, counted: bool) -> Waiting:
-    """A message that waits until the best of its window is known; it is as old as what began it."""
+def _bid(plan: Plan, budget: Budget, cause: Cause, rule: Rule, *, dry_run: bool, counted: bool) -> Waiting:
+    """A message that waits until the best of its window is known; it is as old as what began it.
+
+    It is kept long enough to be asked all again, and not much longer, so all that its rule may read is kept.
+    """
     due = cause.at + (budget.window or 0)
-    kept = keep(cause, wanted_by_action(plan.placed.entry), later=False)
+    kept = keep(cause, wanted_by_rule(rule), later=False)
     return Waiting(
         id=ids.waiting_id(plan.planned.action.id, "bid"),
         kind="bid",

@@ -43,15 +43,15 @@ _TOO_LATE = "too late"
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided of something that has waited.
 
-    `entries` is the list at `path` of the rule, `condition` what is asked of it as a whole. With `limited` the limits
-    gate it and are counted; without `compete` a bid is no bid any more. `nothing` says why nothing is done, `refused`
-    why it may not be, `hold` why its actions are held. `settles` are the ids of what waits no more.
+    `entries` is the list at `path` of the rule, `condition` what is asked of it as a whole. With `gated` the guard and
+    the limits gate it, and it is counted; without `compete` a bid is no bid any more. `nothing` says why nothing is
+    done, `refused` why it may not be, `hold` why its actions are held. `settles` are the ids of what waits no more.
     """
 
     entries: tuple[Entry, ...] = ()
     path: str = ""
     condition: Expression | None = None
-    limited: bool = False
+    gated: bool = False
     compete: bool = True
     nothing: str | None = None
     refused: str | None = None
@@ -221,13 +221,12 @@ class _Deciding:
             return None
         if task is not None and task.refused is not None:
             return task.refused
-        guarded = task is None and self._cause.moment == "raised"
-        refused = holding.refusal(guarded=guarded, limited=self._is_limited())
+        refused = holding.refusal(gated=self._is_gated())
         self._checks += holding.checks
         return refused
 
-    def _is_limited(self) -> bool:
-        return self._task.limited if self._task is not None else self._cause.moment == "raised"
+    def _is_gated(self) -> bool:
+        return self._task.gated if self._task is not None else self._cause.moment == "raised"
 
     def _goes_on(self) -> bool:
         """Whether something was done already that this goes on with."""
@@ -287,7 +286,7 @@ class _Deciding:
 
     def _counted(self, plans: Sequence[Plan]) -> list[Counted]:
         """What is counted under limits: what was done, and what was only not done because it was held out."""
-        counts = self._is_limited() and any(each.goes or each.would_go for each in plans)
+        counts = self._is_gated() and any(each.goes or each.would_go for each in plans)
         return [] if self._holding is None or not counts else self._holding.counted()
 
     def _variant(self) -> Variant | None:
@@ -301,6 +300,8 @@ class _Deciding:
             self._customer,
             cause,
             plans,
+            rule=self._rule,
+            gated=self._is_gated(),
             counted=self._counted(plans),
             closable=ground.opened,
             settled=self._settles,

@@ -71,8 +71,11 @@ def task_of(waiting: Waiting, rule: Rule | None) -> Task:
 
 
 def is_called_off(waiting: Waiting, rule: Rule | None, trigger: str, heard: Heard) -> bool:
-    """Whether an event is what `unless` describes: since the cause, and not the cause itself."""
-    follow_up = None if rule is None else paths.follow_up_at(rule, waiting.path)
+    """Whether an event is what `unless` describes: since the cause, and not the cause itself.
+
+    A follow-up that bids is still to come.
+    """
+    follow_up = None if rule is None else paths.follow_up_around(rule, waiting.path)
     kept = waiting.cause
     if follow_up is None or follow_up.unless is None or kept is None:
         return False

@@ -33,9 +33,9 @@ class Holding:
         self.variant = shares.treated(rule) if goes_on else shares.variant_of(rule, cause.customer)
         self.checks: list[Check] = []
 
-    def refusal(self, *, guarded: bool, limited: bool) -> str | None:
+    def refusal(self, *, gated: bool) -> str | None:
         """The first reason against it; guard and limits are asked only if they stand in its way."""
-        return self._share() or (self._guard() if guarded else None) or (self._limit() if limited else None)
+        return self._share() or ((self._guard() or self._limit()) if gated else None)
 
     def counted(self) -> list[Counted]:
         """What is counted when it acts."""

@@ -147,7 +147,7 @@ class Judge(Settling):
 
     def _notice(self, customer: Customer) -> list[Decision]:
         """Let what was heard call off follow-ups and meet the conditions of suppressions, whichever came first."""
-        waits = [(p, w) for p, w in customer.waiting() if w.kind in ("follow_up", "quiet")]
+        waits = [(p, w) for p, w in customer.waiting() if w.kind in ("follow_up", "bid", "quiet")]
         heard = heard_by(customer) if waits else []
         out: list[Decision] = []
         for part, waiting in waits if heard else []:

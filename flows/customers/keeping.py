@@ -36,13 +36,6 @@ def wanted_by(follow_up: FollowUp) -> Wanted:
     return found
 
 
-def wanted_by_action(entry: ActionEntry) -> Wanted:
-    """What an action that is put off reads, with all that follows it."""
-    found = Wanted(set(_ALWAYS), set())
-    _action(entry, found)
-    return found
-
-
 def wanted_by_matches(matches: Iterable[EventMatch]) -> Wanted:
     """What the conditions of a suppression's end read."""
     found = Wanted(set(_ALWAYS), set())

@@ -41,6 +41,12 @@ def follow_up_at(rule: Rule, path: str) -> FollowUp | None:
     return found if isinstance(found, FollowUp) else None
 
 
+def follow_up_around(rule: Rule, path: str) -> FollowUp | None:
+    """The follow-up in whose list an entry stands, or at a path itself; None for what nothing goes before."""
+    before, then, below = path.rpartition(".then.")
+    return follow_up_at(rule, of_follow_up(before, int(below.partition(".")[0]))) if then else None
+
+
 def _at(rule: Rule, path: str) -> ActionEntry | FollowUp | None:
     moment, *rest = path.split(".")
     return _within(rule.do.get(moment, ()), rest)

@@ -43,7 +43,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
     `held_back` says why nothing of the list may go out, `hold` why it is held for release, `opened` are the items this
     cause may close, by what they are about, `ask` evaluates a condition and tells what it saw. With `compete` a message
-    under a budget with a window becomes a bid. The customer is looked at only.
+    under a budget with a window becomes a bid, unless it is held. The customer is looked at only.
     """
 
     cause: Cause
@@ -121,7 +121,7 @@ class _Planning:
         if status == "published":
             if ground.held_out:
                 status, reason = "skipped", HELD_OUT
-            elif budget is not None and budget.window is not None and ground.compete:
+            elif budget is not None and budget.window is not None and ground.compete and ground.hold is None:
                 bid, status = budget, "skipped"
                 reason = f"bids for the budget {budget.name} for {format_duration(budget.window)}"
             else:

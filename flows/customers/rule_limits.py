@@ -60,8 +60,9 @@ class RuleLimits:
             self._fold(decision)
             return decided
         if decision.verdict != "acted":
+            self._pass_on(decision)
             return decided
-        if not _is_raise(decision):
+        if decision.trigger in self._state.held or not _is_raise(decision):
             return self._follow_up(decided)
         refused = self._count(decision)
         if refused is None:
@@ -76,15 +77,24 @@ class RuleLimits:
         elif decision.verdict == "acted" and _is_raise(decision):
             for every, _ in self._limits(decision.rule):
                 limits.count(self._times(every).times, decision.at, every)
+        else:
+            self._pass_on(decision)
+
+    def _pass_on(self, decision: Decision) -> None:
+        """What follows something held and bids goes out later: that is held then."""
+        if decision.trigger in self._state.held:
+            self._hold(decision)
 
     def _follow_up(self, decided: Decided) -> Decided:
         """An end of an episode whose raise is held is held with it, and so is what follows something held."""
         decision = decided.decision
-        if decision.follows is None:
-            held, what = decision.episode in self._state.held, "the raise of this episode"
+        if decision.trigger in self._state.held:
+            what = "what it follows"
+        elif decision.follows is None and decision.episode in self._state.held:
+            what = "the raise of this episode"
         else:
-            held, what = decision.trigger in self._state.held, "what it follows"
-        if not held or decision.transition == "escalated":
+            return decided
+        if decision.transition == "escalated":
             return decided
         self._hold(decision)
         check = Check(kind="limit", text=f"{what} is held", result=False)

@@ -27,7 +27,7 @@ from tests.unit.customers.desk import (
     sent,
     then,
 )
-from tests.unit.customers.world import DAY, HOUR, MINUTE, T0, Sets, statuses
+from tests.unit.customers.world import DAY, HOUR, MINUTE, T0, Sets, alarm, overheating, statuses
 
 DAYS = 24 * 60
 
@@ -217,6 +217,81 @@ def test_a_message_that_followed_another_bids_and_its_own_follow_up_comes() -> N
     assert won.actions[0].action.parameters == {"text": "shoe"}
     end = only(desk.tick(70 + DAYS))
     assert (sent([end]), end.actions[0].action.parameters) == (["last"], {"text": "shoe"})
+
+
+def test_a_bid_is_asked_anew_when_its_window_ends_unless_its_raise_has_acted() -> None:
+    """A complaint within the window keeps the message back; what was done at once has passed the guard for all."""
+    care = writes("care", event="complaint", do=(act("open_case", about="complaint"),))
+    guard = parse('event.cart > 0 and not profile.has_open("case", "complaint")')
+    only_bids = writes("bids", "club", priority=2, guard=guard)
+    acts_too = writes(
+        "acts", do=(act("open_case", about="x"), act("notify", purpose="club")), event="tap", guard=guard
+    )
+    desk = Desk(rules(care, only_bids, acts_too))
+    assert only(desk.event("click", 0, {"cart": 1})).reason == "bids for the budget bidding for 10m"
+    assert only(desk.event("tap", 1, {"cart": 1})).verdict == "acted"
+    desk.event("complaint", 2)
+    kept, sent_too = desk.tick(10)
+    assert (kept.rule, kept.verdict, kept.reason) == ("bids", "refused", "guard")
+    assert (sent_too.rule, sent([sent_too])) == ("acts", ["notify"])
+
+
+def test_a_bid_of_an_escalation_is_never_gated() -> None:
+    """The raise has used up the limit, and the guard holds no more: an escalation acts, also after a window."""
+    rule = overheating(
+        do={"raised": (act("open_case", about="x"),), "escalated": (act("notify", purpose="club"),)},
+        guard=parse('not profile.has_open("case", "complaint")'),
+        limits=(Limit(per="device", at_most=1, every=DAY),),
+    )
+    desk = Desk(rules(rule, writes("care", event="complaint", do=(act("open_case", about="complaint"),))))
+    assert only(desk.alarm(alarm())).verdict == "acted"
+    desk.alarm(alarm("escalated", 2))
+    desk.event("complaint", 2)
+    assert sent(desk.tick(20)) == ["notify"]
+
+
+@pytest.mark.parametrize("comes", ["order", "grumble", "nothing"])
+def test_a_follow_up_that_bids_is_called_off_and_asked_until_it_goes_out(comes: str) -> None:
+    """`unless` and `if` hold at the end of the window, too."""
+    follow = then(
+        act("notify", name="later", purpose="club"),
+        after=HOUR,
+        unless=("order", "event.cart == cause.cart"),
+        if_='not profile.has_open("case", cause.item)',
+    )
+    rule = writes(do=(act("notify", purpose="service", then=(follow,)),))
+    desk = Desk(rules(rule, writes("care", event="grumble", do=(act("open_case", about="shoe"),))))
+    desk.event("click", 0, {"cart": 1, "item": "shoe"})
+    assert only(desk.tick(60)).reason == "bids for the budget bidding for 10m"
+    off = desk.event(comes, 65, {"cart": 1}) if comes != "nothing" else []
+    end = only(off if comes == "order" else desk.tick(70))
+    reasons = {
+        "order": "called off: order came",
+        "grumble": 'if: not profile.has_open("case", cause.item) is not so',
+        "nothing": None,
+    }
+    assert (end.reason, sent([end])) == (reasons[comes], ["later"] if comes == "nothing" else [])
+    assert desk.tick(600) == []
+
+
+def test_what_follows_something_held_does_not_go_out_as_a_bid() -> None:
+    """Held by a pause, or by the rule's limit: a window does not free it."""
+    follow = then(act("notify", name="later", purpose="club"), after=HOUR)
+    rule = writes(
+        do=(act("notify", purpose="service", then=(follow,)),),
+        limits=(Limit(per="rule", at_most=1, every=DAY),),
+    )
+    paused = Desk(rules(rule))
+    paused.brakes = Brakes(brake("pause"))
+    paused.event("click", 0)
+    paused.brakes = Brakes()
+    assert [d.verdict for minute in (61, 80) for d in paused.tick(minute)] == ["held"]
+    desk = Desk(rules(rule))
+    limit = RuleLimits(RuleBook(Sets(desk.rules)))
+    found = [d for minute in (0, 30) for d in desk.event("click", minute)]
+    found += [d for minute in (60, 70, 90, 100) for d in desk.tick(minute)]
+    decided = [limit.take(Decided(d)).decision for d in found]
+    assert [d.verdict for d in decided] == ["acted", "held", "nothing", "acted", "nothing", "held"]
 
 
 def test_a_share_is_of_customers_and_held_out_ones_are_decided_counted_and_left_alone() -> None:
