@@ -79,12 +79,14 @@ def _engine(url: str, folder: Path) -> sa.Engine:
     try:
         made = sa.make_url(url)
         if made.get_backend_name() == "sqlite":
-            engine = sa.create_engine(_located(made, folder), connect_args={"timeout": _ANSWERS_S})
+            timeout = {"timeout": _ANSWERS_S}
+            engine = sa.create_engine(_located(made, folder), hide_parameters=True, connect_args=timeout)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         if made.get_backend_name() == "postgresql":
-            return sa.create_engine(made, connect_args={"connect_timeout": _ANSWERS_S})
+            timeout = {"connect_timeout": _ANSWERS_S}
+            return sa.create_engine(made, hide_parameters=True, connect_args=timeout)
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise IdentityUrlWrong(str(error)) from error
     except OSError as error:

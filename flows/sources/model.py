@@ -119,6 +119,10 @@ class Identifier(msgspec.Struct, frozen=True, order=True):
     token: str
     value: str = ""
 
+    def __repr__(self) -> str:
+        """Without the value."""
+        return f"Identifier({self.token!r})"
+
 
 class RoleClaim(msgspec.Struct, frozen=True, kw_only=True):
     """What a record says its person is to a thing (`device:veh-17`), from – until (ms)."""
@@ -148,3 +152,7 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     preferences: dict[str, Attested] = {}
     time_zone: Attested | None = None
     composites: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without what it says of somebody."""
+        return f"SourceRecord({self.handle!r}, at={self.at})"

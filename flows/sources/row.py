@@ -49,6 +49,10 @@ class SentRow(Event, frozen=True, kw_only=True):
     subject: str = ""
     time: str = ""
 
+    def __repr__(self) -> str:
+        """Without what it says of somebody."""
+        return f"SentRow({self.id!r}, {self.source!r}, {self.type!r})"
+
 
 _decoder = msgspec.json.Decoder(SentRow)
 

@@ -361,3 +361,12 @@ def test_a_time_that_is_none_says_how_to_mend_it(time: Any, said: str) -> None:
         Row({"t": time}, Source(name="crm", key="id", time="t")).moment("t")
     assert said in str(error.value)
     assert error.value.path == "t"
+
+
+def test_no_value_is_in_a_repr() -> None:
+    """Of the row as it was sent, of what becomes of it, and of its identifiers."""
+    sent = row_of(msgspec.json.encode({**SENT, "subject": "31", "data": ROW}))
+    found = mapper().mapped(sent)
+    told = repr((sent, found, found.record.identifiers)).lower()
+    assert found.record.handle in told
+    assert not any(value in told for value in ("ann@", "30123", "x-7", "1980", "veh-1", "'31'"))
