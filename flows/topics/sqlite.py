@@ -97,17 +97,5 @@ class SqliteTopics:
                 "DELETE FROM message WHERE place >= ? AND place < ?", (first, shard.place(low))
             )
 
-    def compact(self, topic: str) -> None:
-        """Remove of each key all but the last message, tombstones stay; raises TopicMissing."""
-        with opened(self._path) as connection, changing(connection):
-            for partition in range(spec_of(connection, topic).partitions):
-                shard = shard_of(connection, topic, partition)
-                within = (shard.place(shard.low), shard.place(shard.end))
-                connection.execute(
-                    "DELETE FROM message WHERE place >= ? AND place < ? AND key IS NOT NULL AND place NOT IN "
-                    "(SELECT max(place) FROM message WHERE place >= ? AND place < ? GROUP BY key)",
-                    (*within, *within),
-                )
-
     def close(self) -> None:
         """Nothing is held: readers, writers and subscriptions have connections of their own."""

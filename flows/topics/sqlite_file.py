@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS shard (
 CREATE TABLE IF NOT EXISTS message (
     place INTEGER PRIMARY KEY, key BLOB, value BLOB, headers BLOB, appended INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS compaction (shard INTEGER PRIMARY KEY, due INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS progress (
     consumer_group TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL,
     PRIMARY KEY (consumer_group, topic, partition)

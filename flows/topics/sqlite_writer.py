@@ -12,7 +12,8 @@ import msgspec
 from flows.errors import DeliveryFailed
 from flows.ids import partition_of
 from flows.topics.port import Headers
-from flows.topics.sqlite_file import connect, pack_headers, passes, shard_of
+from flows.topics.sqlite_compaction import compact_when_due
+from flows.topics.sqlite_file import Shard, connect, pack_headers, passes, shard_of
 
 _GATHERED_MESSAGES = 2_000
 _GATHERED_BYTES = 8 << 20
@@ -34,6 +35,7 @@ class SqliteWriter:
         self._clock = clock
         self._most_bytes = most_bytes
         self._partitions: dict[str, int] = {}
+        self._compacted: set[str] = set()
         self._any = itertools.count()
         self._waiting: dict[tuple[str, int], _Waiting] = {}
         self._messages = 0
@@ -85,10 +87,14 @@ class SqliteWriter:
             self._connection.close()
 
     def _count(self, topic: str) -> int:
-        """How many partitions a topic has, which never changes here."""
-        row = self._connection.execute("SELECT partitions FROM topic WHERE name = ?", (topic,)).fetchone()
+        """How many partitions a topic has, which never changes here, nor whether it is compacted."""
+        row = self._connection.execute(
+            "SELECT partitions, compacted FROM topic WHERE name = ?", (topic,)
+        ).fetchone()
         if row is None:
             raise DeliveryFailed(topic, "it does not exist; create it with `telltale topics create`")
+        if row[1]:
+            self._compacted.add(topic)
         return self._partitions.setdefault(topic, row[0])
 
     def _store(self) -> bool:
@@ -124,3 +130,5 @@ class SqliteWriter:
             "INSERT INTO message (place, key, value, headers, appended) VALUES (?, ?, ?, ?, ?)",
             ((place, *row, appended) for place, row in enumerate(waiting.rows, shard.place(shard.end))),
         )
+        if waiting.topic in self._compacted:
+            compact_when_due(self._connection, Shard(shard.number, shard.low, end))

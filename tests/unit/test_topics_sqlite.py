@@ -13,7 +13,8 @@ import pytest
 from flows.errors import DeliveryFailed, TopicsFileUnusable
 from flows.topics.port import TopicSpec, read_latest
 from flows.topics.sqlite import SqliteTopics
-from flows.topics.sqlite_file import connect
+from flows.topics.sqlite_compaction import compact
+from flows.topics.sqlite_file import changing, connect, opened, shard_of
 
 _ROOT = Path(__file__).parents[2]
 _TORN = """
@@ -56,7 +57,8 @@ def test_compaction_leaves_gaps_that_are_no_errors(path: Path) -> None:
     """Of each key the last message stays, with its offset; a reader from the beginning steps over the gaps."""
     topics = SqliteTopics(path)
     _written(topics, [b"a", b"b", b"a", None, b"b", b"c"])
-    topics.compact("a")
+    with opened(path) as connection, changing(connection):
+        compact(connection, shard_of(connection, "a", 0))
     batch = topics.reader("a", 0, 0).read_batch(10)
     assert batch is not None
     assert (batch.offsets.tolist(), batch.data) == ([2, 3, 4, 5], b"2345")
@@ -64,6 +66,25 @@ def test_compaction_leaves_gaps_that_are_no_errors(path: Path) -> None:
     assert topics.reader("a", 0, 1).read(1)[0].offset == 2
     latest, end = read_latest(topics, "a", 0)
     assert (sorted(latest), end) == ([b"a", b"b", b"c"], 6)
+
+
+def test_a_compacted_topic_stays_as_large_as_its_keys(path: Path) -> None:
+    """About twice its keys at most lie there, the last of each in it."""
+    topics = SqliteTopics(path)
+    topics.create([TopicSpec("a", 1, compacted=True), TopicSpec("b", 1)])
+    writer = topics.writer()
+    for keys, most in ((10, 1_010), (2_500, 5_000), (3, 5_000)):
+        for i in range(6_000):
+            for topic in ("a", "b"):
+                writer.write(topic, b"%d" % i, key=b"%d" % (i % keys))
+            if i % 500 == 0:
+                writer.flush()
+                assert len(topics.reader("a", 0, 0).read(100_000)) <= most + 500
+    writer.close()
+    latest, end = read_latest(topics, "a", 0)
+    assert (len(latest), end) == (2_500, 18_000)
+    assert [latest[key].value for key in (b"0", b"2", b"7", b"2499")] == [b"5997", b"5999", b"5007", b"4999"]
+    assert len(topics.reader("b", 0, 0).read(100_000)) == 18_000
 
 
 def test_retention_never_goes_beyond_the_end(path: Path) -> None:
