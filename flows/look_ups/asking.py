@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flows.look_up_files import AskedSystem
 from flows.look_ups.breaker import Breaker
@@ -57,11 +58,17 @@ class Asking:
         task = self._under_way.get(key)
         if task is None:
             task = self._under_way[key] = asyncio.create_task(self._ask(key, declared))
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+            task.add_done_callback(partial(self._over, key))
         try:
             return await asyncio.wait_for(asyncio.shield(task), (question.until - now) / 1000)
         except TimeoutError as error:
             raise NotLearnt("it did not answer in time") from error
+
+    def _over(self, key: Key, task: asyncio.Task[Found]) -> None:
+        """Of a task that nobody waits for any more nobody else hears how it ended."""
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _ask(self, key: Key, declared: AskedSystem) -> Found:
         breaker = self._breakers[declared.name]

@@ -163,7 +163,8 @@ def main() -> None:
             execute(folder, point, wanted, said)
             os._exit(0)
         os.waitpid(child, 0)
-        sys.stdout.write(said.read_text() + "\n")
+        # What waits to be written would be the next fork's too.
+        print(said.read_text(), flush=True)
 
 
 if __name__ == "__main__":

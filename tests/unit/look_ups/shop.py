@@ -10,13 +10,13 @@ from urllib.parse import unquote
 
 
 class Shop:
-    """Answers `/items/<sku>`; the sku says how: `slow` hangs until the shop closes, a number is the status."""
+    """Answers `/items/<sku>`; the sku says how: `slow` hangs until the shop is `quick`, a number is the status."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.headers: list[str | None] = []
         self.closing = threading.Event()
-        self.broken = False
+        self.broken, self.quick = False, False
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ class Shop:
         sku = unquote(request.path.removeprefix("/items/"))
         self.asked[sku] += 1
         self.headers.append(request.headers.get("Authorization"))
-        if sku.startswith("slow"):
+        if sku.startswith("slow") and not self.quick:
             self.closing.wait(30)
             return
         status, body = 200, json.dumps({"stock": {"quantity": len(sku)}, "lies": [1]}).encode()
