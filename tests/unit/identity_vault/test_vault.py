@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from flows.errors import TelltaleError, VaultKeyMissing, VaultKeyWrong, VaultUnreadable
 from flows.identity.seals import MasterKey, master_of
 from flows.identity.store import Store, open_store
-from flows.identity.tables import metadata, record, vault_attribute, vault_key, vault_value
+from flows.identity.tables import evidence, metadata, vault_attribute, vault_key, vault_value
 from flows.identity.vault import Kept, Move, Vault, reseal
 from flows.schema_people import Attested
 from flows.sources.model import Identifier
@@ -292,7 +292,7 @@ def test_no_value_is_in_a_log_an_error_or_a_repr(store: Store, caplog: pytest.Lo
                 vault.keep([ada("customer:2")])
             told.append(repr(broken.value) + str(broken.value))
             with pytest.raises(sa.exc.SQLAlchemyError) as refused:
-                connection.execute(sa.insert(record), {"handle": "crm:1", "content": WORDS.encode()})
+                connection.execute(sa.insert(evidence), {"id": "1", "source": WORDS})
             told.append(repr(refused.value) + str(refused.value))
     finally:
         logging.getLogger("sqlalchemy.engine").setLevel(logging.NOTSET)
