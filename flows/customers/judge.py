@@ -67,9 +67,9 @@ class Judge(Settling):
             out += self._advance(customer, None)
         for name in found.rules:
             rule = self._rules.rule(name)
-            if rule is None or rule.event == found.event.type:
-                number = self._rules.rule_set.number
-                cause = causes.of_event(found, self._decider.tenant, rule, name, number)
+            cause = causes.of_event(found, self._decider.tenant, rule, name, self._number)
+            # What was published of a rule binds also once the set has lost it.
+            if cause.decision in customer.pending or (rule is not None and rule.event == found.event.type):
                 out += self._begin(customer, cause, found)
         return [*out, *self._notice(customer)]
 
