@@ -314,15 +314,19 @@ class Batch:
             self._out.append(Gone(name, erased=customer.erased > 0))
         elif name in self._changed and not customer.erased:
             forget(customer)
-            rule_set = self._index.rule_set
-            self._out.append(known.profile_of(name, customer, rule_set, self._now))
-            consents = known.consents_of(name, customer, rule_set, self._now)
-            said = known.fingerprint(consents)
-            if said != (customer.consents or known.fingerprint(Consents(customer=name, number=0))):
-                customer.consents = said
-                self._out.append(consents)
-        if customer == Customer(name=name):
+            self._out.append(self._index.known.profile_of(name, customer, self._now))
+            self._say_consents(name, customer)
+        if not customer.parts and customer == Customer(name=name):
             self._customers.drop(name)
+
+    def _say_consents(self, name: str, customer: Customer) -> None:
+        if not (customer.consents or self._index.known.may_consent(customer)):
+            return
+        consents = self._index.known.consents_of(name, customer, self._now)
+        said = known.fingerprint(consents)
+        if said != (customer.consents or known.fingerprint(Consents(customer=name, number=0))):
+            customer.consents = said
+            self._out.append(consents)
 
 
 def due(customer: Customer) -> int | None:

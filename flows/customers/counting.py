@@ -17,8 +17,8 @@ def count_alarm(customer: Customer, found: AlarmFor, index: RuleIndex) -> None:
         return
     part = customer.part(found.part)
     part.number += 1
-    for aggregate in aggregates:
-        profile.take_alarm(part.cells, aggregate, alarm)
+    for kept in aggregates:
+        profile.take_alarm(part.cells, kept, alarm)
 
 
 def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
@@ -31,5 +31,5 @@ def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
     customer.at = max(customer.at, found.at)
     if not found.counts:
         return
-    for aggregate in index.aggregates(f"event:{event.type}"):
-        profile.take_event(part.cells, aggregate, found.at, event)
+    for kept in index.aggregates(f"event:{event.type}"):
+        profile.take_event(part.cells, kept, found.at, event)

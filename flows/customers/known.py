@@ -7,7 +7,6 @@ stage of life and what rests come from decisions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -21,68 +20,126 @@ from flows.schema import Consents, Origin, Profile, Value, encode
 from flows.schema_people import Attested
 from flows.zones import PROFILE_ZONE
 
-Known = tuple[Value, Origin | None]
+_Said = tuple[Value, Origin | None]
+_NOTHING: _Said = (None, None)
 
 
-def value_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Value:
-    """What `profile.<name>` says at event time `now` (ms); None is unknown. To be in no stage is known, and empty."""
-    if name == "stage":
-        return stages.stage_at(customer, now) or ""
-    if name == "place":
-        latitude, longitude = (value_of(each, customer, rule_set, now) for each in ("latitude", "longitude"))
-        return place_of(latitude, longitude, rule_set.places)
-    declared = next((each for each in rule_set.kept() if each.name == name), None)
-    if name == PROFILE_ZONE:
-        return _zone(customer, declared, now)[0]
-    if declared is not None:
-        return profile.value_over(_cells(customer), declared, now)
-    said = _said(customer).get(name)
-    return None if said is None else said.value
+class Known:
+    """What is known of customers, by what one rule set declares."""
 
+    def __init__(self, rule_set: RuleSet) -> None:
+        self.kept = tuple(profile.kept(aggregate) for aggregate in rule_set.kept())
+        self._by_name = {each.aggregate.name: each for each in reversed(self.kept)}
+        self._zone = self._by_name.get(PROFILE_ZONE)
+        self._places = rule_set.places
 
-def profile_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Profile:
-    """All that is known of a customer, with where each value comes from.
+    def value_of(self, name: str, customer: Customer, now: int) -> Value:
+        """What `profile.<name>` says at event time `now` (ms); None is unknown.
 
-    Values are as of the customer's last event, whenever it is read, so that a replay says the same; what lasts (the
-    stage, what rests) is as of `now` (ms).
-    """
-    values: dict[str, Value] = {}
-    origins: dict[str, Origin] = {}
-    for key, (value, origin) in _all(customer, rule_set, customer.at):
-        values[key] = value
-        if origin is not None:
-            origins[key] = origin
-    parts = _cells(customer)
-    full = [each.name for each in rule_set.kept() if kinds.is_full(profile.combined(parts, each), each)]
-    return Profile(
-        customer=name,
-        number=customer.number,
-        at=customer.at,
-        values=values,
-        open=_open(customer),
-        origins=origins,
-        stage=stages.stage_at(customer, now),
-        quiet=suppressions.quiet(customer, now),
-        labels=tuple(sorted({label for part in customer.parts if (label := part.partition("|")[0])})),
-        full=tuple(full),
-    )
+        To be in no stage is known, and empty.
+        """
+        if name == "stage":
+            return stages.stage_at(customer, now) or ""
+        if name == "place":
+            latitude, longitude = (self.value_of(each, customer, now) for each in ("latitude", "longitude"))
+            return place_of(latitude, longitude, self._places)
+        if name == PROFILE_ZONE:
+            return self._zone_of(customer, now)[0]
+        declared = self._by_name.get(name)
+        if declared is not None:
+            return profile.value_over(_cells(customer), declared, now)
+        said = _said(customer).get(name)
+        return None if said is None else said.value
 
+    def profile_of(self, name: str, customer: Customer, now: int) -> Profile:
+        """All that is known of a customer, with where each value comes from.
 
-def consents_of(name: str, customer: Customer, rule_set: RuleSet, now: int) -> Consents:
-    """Whether and how a customer may be written to at event time `now` (ms)."""
-    person = customer.person
-    declared = next((each for each in rule_set.profile if each.name == PROFILE_ZONE), None)
-    zone = _zone(customer, declared, now)[0]
-    return Consents(
-        customer=name,
-        # Both only grow, and whatever changes here comes with one of them.
-        number=customer.number + customer.person_number,
-        consents={} if person is None else person.consents,
-        time_zone=zone if isinstance(zone, str) else None,
-        preferences={} if person is None else {k: said.value for k, said in person.preferences.items()},
-        quiet=suppressions.quiet(customer, now),
-        items=suppressions.items(customer, now),
-    )
+        Values are as of the customer's last event, whenever it is read, so that a replay says the same; what lasts (the
+        stage, what rests) is as of `now` (ms).
+        """
+        values: dict[str, Value] = {}
+        origins: dict[str, Origin] = {}
+        full: list[str] = []
+        self._counted_into(customer, values, origins, full)
+        self._said_into(customer, values, origins)
+        if self._places:
+            place = place_of(values.get("latitude"), values.get("longitude"), self._places)
+            values["place"] = place
+            if place is not None and "latitude" in origins:
+                origins["place"] = origins["latitude"]
+        waits = _waits(customer)
+        return Profile(
+            customer=name,
+            number=customer.number,
+            at=customer.at,
+            values=values,
+            open=_open(customer),
+            origins=origins,
+            stage=stages.stage_at(customer, now) if waits else None,
+            quiet=suppressions.quiet(customer, now) if waits else {},
+            labels=tuple(sorted({label for part in customer.parts if (label := part.partition("|")[0])})),
+            full=tuple(full),
+        )
+
+    def may_consent(self, customer: Customer) -> bool:
+        """Whether there may be anything to say in consents."""
+        return customer.person is not None or self._zone is not None or _waits(customer)
+
+    def consents_of(self, name: str, customer: Customer, now: int) -> Consents:
+        """Whether and how a customer may be written to at event time `now` (ms)."""
+        person = customer.person
+        zone = self._zone_of(customer, now)[0]
+        return Consents(
+            customer=name,
+            # Both only grow, and whatever changes here comes with one of them.
+            number=customer.number + customer.person_number,
+            consents={} if person is None else person.consents,
+            time_zone=zone if isinstance(zone, str) else None,
+            preferences={} if person is None else {k: said.value for k, said in person.preferences.items()},
+            quiet=suppressions.quiet(customer, now),
+            items=suppressions.items(customer, now),
+        )
+
+    def _counted_into(
+        self, customer: Customer, values: dict[str, Value], origins: dict[str, Origin], full: list[str]
+    ) -> None:
+        """Declared values, also when they are unknown, and which of them are full."""
+        parts = _cells(customer)
+        for kept in self.kept:
+            aggregate = kept.aggregate
+            cell = profile.combined(parts, kept)
+            value, origin = _read(cell, aggregate, customer.at)
+            values[aggregate.name] = value
+            if origin is not None:
+                origins[aggregate.name] = origin
+            if kinds.is_full(cell, aggregate):
+                full.append(aggregate.name)
+
+    def _said_into(self, customer: Customer, values: dict[str, Value], origins: dict[str, Origin]) -> None:
+        """What source systems say, as far as they say it and nothing else is declared under its name."""
+        person = customer.person
+        if person is None:
+            return
+        if person.time_zone is not None:
+            values[PROFILE_ZONE], origin = self._zone_of(customer, customer.at)
+            if origin is not None:
+                origins[PROFILE_ZONE] = origin
+        for name, said in _said(customer).items():
+            if name not in values:
+                values[name], origins[name] = said.value, Origin(source=said.source, at=said.at)
+
+    def _zone_of(self, customer: Customer, now: int) -> _Said:
+        """The zone: what an event or a source system said last."""
+        said = None if customer.person is None else customer.person.time_zone
+        counted = _NOTHING
+        if self._zone is not None:
+            counted = _read(profile.combined(_cells(customer), self._zone), self._zone.aggregate, now)
+        if said is None:
+            return counted
+        value, origin = counted
+        if value is not None and origin is not None and (origin.at or 0) > said.at:
+            return counted
+        return said.value, Origin(source=said.source, at=said.at)
 
 
 def fingerprint(consents: Consents) -> str:
@@ -91,47 +148,18 @@ def fingerprint(consents: Consents) -> str:
     return hashlib.blake2b(plain, digest_size=8).hexdigest()
 
 
-def _all(customer: Customer, rule_set: RuleSet, now: int) -> Iterator[tuple[str, Known]]:
-    """Each value by name: declared ones also when they are unknown, said ones as far as somebody says them."""
-    parts = _cells(customer)
-    seen: dict[str, Known] = {}
-    for aggregate in rule_set.kept():
-        seen[aggregate.name] = _counted(parts, aggregate, now)
-    zone = next((each for each in rule_set.profile if each.name == PROFILE_ZONE), None)
-    if zone is not None or (customer.person is not None and customer.person.time_zone is not None):
-        seen[PROFILE_ZONE] = _zone(customer, zone, now)
-    for name, said in _said(customer).items():
-        seen.setdefault(name, (said.value, Origin(source=said.source, at=said.at)))
-    if rule_set.places:
-        nothing: Known = (None, None)
-        latitude, origin = seen.get("latitude", nothing)
-        place = place_of(latitude, seen.get("longitude", nothing)[0], rule_set.places)
-        seen["place"] = (place, None if place is None else origin)
-    yield from seen.items()
-
-
-def _counted(parts: Sequence[dict[str, Cell]], aggregate: Aggregate, now: int) -> Known:
-    """An aggregate over all parts, and when it last changed."""
-    cell = profile.combined(parts, aggregate)
+def _read(cell: Cell | None, aggregate: Aggregate, now: int) -> _Said:
+    """What a cell says at event time `now` (ms), and when it last changed."""
     if cell is None:
         return kinds.value_of(None, aggregate, now), None
-    at = kinds.changed_at(cell)
     # What is published is seen after the last event, not at it.
     value = kinds.days_since(cell, now) if aggregate.take == "since" else kinds.value_of(cell, aggregate, now)
-    return value, Origin(source=aggregate.source, at=at)
+    return value, Origin(source=aggregate.source, at=kinds.changed_at(cell))
 
 
-def _zone(customer: Customer, declared: Aggregate | None, now: int) -> Known:
-    """The zone: what an event or a source system said last."""
-    person = customer.person
-    said = None if person is None else person.time_zone
-    counted = (None, None) if declared is None else _counted(_cells(customer), declared, now)
-    if said is None:
-        return counted
-    value, origin = counted
-    if value is not None and origin is not None and (origin.at or 0) > said.at:
-        return counted
-    return said.value, Origin(source=said.source, at=said.at)
+def _waits(customer: Customer) -> bool:
+    """Whether a stage or a suppression may last."""
+    return any(part.waiting for part in customer.parts.values())
 
 
 def _said(customer: Customer) -> dict[str, Attested]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import cast
+
+import msgspec
 
 from flows.customers import cells as kinds
 from flows.customers.cells import Cell
@@ -16,7 +17,18 @@ from flows.rules.model import Aggregate
 from flows.schema import Alarm, Event, Value
 
 
-@lru_cache(maxsize=4096)
+class Kept(msgspec.Struct, frozen=True, eq=False):
+    """A declared aggregate and where it is kept, found once for all customers."""
+
+    aggregate: Aggregate
+    key: str
+
+
+def kept(aggregate: Aggregate) -> Kept:
+    """An aggregate with its place."""
+    return Kept(aggregate, cell_key(aggregate))
+
+
 def cell_key(aggregate: Aggregate) -> str:
     """Where an aggregate is kept: one declared otherwise under the same name begins anew.
 
@@ -32,6 +44,9 @@ def cell_key(aggregate: Aggregate) -> str:
 
 def field_of_event(event: Event, field: str) -> Value:
     """A field of an event's data, dotted for what lies deeper; None when it is missing or no plain value."""
+    if "." not in field:
+        plain = event.data.get(field)
+        return plain if isinstance(plain, bool | int | float | str) else None
     found: object = event.data
     for part in field.split("."):
         if not isinstance(found, Mapping):
@@ -46,47 +61,44 @@ def field_of_alarm(alarm: Alarm, field: str) -> Value:
     return facts[field] if field in facts else alarm.evidence.reading.get(field)
 
 
-def take_event(cells: dict[str, Cell], aggregate: Aggregate, at: int, event: Event) -> None:
+def take_event(cells: dict[str, Cell], kept: Kept, at: int, event: Event) -> None:
     """Take an event of event time `at` (ms) into an aggregate over it, or into a set of which it closes a value."""
+    aggregate = kept.aggregate
     value = None if aggregate.field is None else field_of_event(event, aggregate.field)
     if aggregate.closed_by == event.type:
-        _join(cells, aggregate, kinds.closing(at, value))
+        _join(cells, kept, kinds.closing(at, value))
     else:
-        take_in(cells, aggregate, at, value)
+        take_in(cells, kept, at, value)
 
 
-def take_alarm(cells: dict[str, Cell], aggregate: Aggregate, alarm: Alarm) -> None:
+def take_alarm(cells: dict[str, Cell], kept: Kept, alarm: Alarm) -> None:
     """Take an alarm into an aggregate over its rule."""
-    take_in(
-        cells,
-        aggregate,
-        alarm.at,
-        None if aggregate.field is None else field_of_alarm(alarm, aggregate.field),
-    )
+    field = kept.aggregate.field
+    take_in(cells, kept, alarm.at, None if field is None else field_of_alarm(alarm, field))
 
 
-def take_in(cells: dict[str, Cell], aggregate: Aggregate, at: int, value: Value) -> None:
+def take_in(cells: dict[str, Cell], kept: Kept, at: int, value: Value) -> None:
     """Add one observation at event time `at` (ms); a missing or unfit value changes nothing but counts and times."""
-    _join(cells, aggregate, kinds.one(aggregate, at, value))
+    _join(cells, kept, kinds.one(kept.aggregate, at, value))
 
 
-def _join(cells: dict[str, Cell], aggregate: Aggregate, new: Cell | None) -> None:
+def _join(cells: dict[str, Cell], kept: Kept, new: Cell | None) -> None:
     if new is None:
         return
-    key = cell_key(aggregate)
-    old = cells.get(key)
-    cells[key] = new if old is None else kinds.join(aggregate, old, new)
+    old = cells.get(kept.key)
+    cells[kept.key] = new if old is None else kinds.join(kept.aggregate, old, new)
 
 
-def combined(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate) -> Cell | None:
+def combined(parts: Sequence[Mapping[str, Cell]], kept: Kept) -> Cell | None:
     """The cell of all parts of a customer together: what one customer would have kept; None of nothing."""
-    key = cell_key(aggregate)
-    return kinds.joined(aggregate, [cells[key] for cells in parts if key in cells])
+    if len(parts) == 1:
+        return parts[0].get(kept.key)
+    return kinds.joined(kept.aggregate, [cells[kept.key] for cells in parts if kept.key in cells])
 
 
-def value_over(parts: Sequence[Mapping[str, Cell]], aggregate: Aggregate, now: int) -> Value:
+def value_over(parts: Sequence[Mapping[str, Cell]], kept: Kept, now: int) -> Value:
     """What the profile says of all parts of a customer together at event time `now` (ms)."""
-    return kinds.value_of(combined(parts, aggregate), aggregate, now)
+    return kinds.value_of(combined(parts, kept), kept.aggregate, now)
 
 
 def cell_of(aggregate: Aggregate, at: int, value: Value) -> Cell:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flows.customers import known
 from flows.customers.rule_index import RuleIndex
 from flows.customers.state import Customer, has_open
 from flows.expression_values import truth
@@ -82,7 +81,7 @@ class Questions:
         if not name.startswith("profile."):
             return self._values.get(name)
         short = name.removeprefix("profile.")
-        return known.value_of(short, self._customer, self._rules.rule_set, self._at)
+        return self._rules.known.value_of(short, self._customer, self._at)
 
     def _zone(self) -> Value:
         """The zone of the customer, by the value `time_zone` of the profile."""

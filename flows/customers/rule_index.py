@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from flows.customers.known import Known
 from flows.customers.listening import Listening
-from flows.rules.model import EVERY_EVENT, MEASURED, Aggregate, Rule, RuleSet
+from flows.customers.profile import Kept
+from flows.rules.model import EVERY_EVENT, MEASURED, Rule, RuleSet
 
 
 class RuleIndex:
@@ -22,11 +24,17 @@ class RuleIndex:
             for kind in {step.event for step in rule.sequence}:
                 self._by_step.setdefault(kind, []).append(rule)
         self._listening = Listening(self._by_name.values())
-        self._by_source: dict[str, list[Aggregate]] = {}
-        for aggregate in rule_set.kept():
-            self._by_source.setdefault(aggregate.source, []).append(aggregate)
-            if aggregate.closed_by is not None:
-                self._by_source.setdefault(f"event:{aggregate.closed_by}", []).append(aggregate)
+        self.known = Known(rule_set)
+        by_source: dict[str, list[Kept]] = {}
+        for each in self.known.kept:
+            by_source.setdefault(each.aggregate.source, []).append(each)
+            if each.aggregate.closed_by is not None:
+                by_source.setdefault(f"event:{each.aggregate.closed_by}", []).append(each)
+        self._every = by_source.get(EVERY_EVENT, [])
+        self._by_source = {
+            source: [*found, *self._every] if _is_done(source) else found
+            for source, found in by_source.items()
+        }
 
     def rule(self, name: str) -> Rule | None:
         """The rule of that name, unless it is unknown or disabled."""
@@ -49,15 +57,20 @@ class RuleIndex:
         """Whether events of a type move something on that waits, so that their customer must get them."""
         return self._listening.hears(kind)
 
-    def aggregates(self, source: str) -> list[Aggregate]:
+    def aggregates(self, source: str) -> list[Kept]:
         """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`, or a set that such an event closes.
 
         What is over any event is over all that somebody did: not over what our own devices measured.
         """
-        found = self._by_source.get(source, [])
-        every = self._by_source.get(EVERY_EVENT, [])
-        own = not source.startswith("event:") or source.startswith(f"event:{MEASURED}")
-        return found if own or not every else [*found, *every]
+        found = self._by_source.get(source)
+        if found is None:
+            return self._every if _is_done(source) else []
+        return found
+
+
+def _is_done(source: str) -> bool:
+    """Whether it is something that somebody did."""
+    return source.startswith("event:") and not source.startswith(f"event:{MEASURED}")
 
 
 class CurrentRules(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flows.backtest.given import customer_of
-from flows.customers import known, stages, suppressions
+from flows.customers import stages, suppressions
+from flows.customers.known import Known
 from flows.customers.state import has_open
 from flows.rules.case import Given
 from flows.rules.model import Aggregate, NamedPlace, RuleSet, StreamAggregate, StreamPosition
@@ -58,7 +59,7 @@ def test_every_value_that_is_given_is_read_at_the_beginning(position: StreamPosi
     )
     found = customer_of(Given(profile=profile), rule_set, AT - 1)
     for name, value in profile.items():
-        assert known.value_of(name, found, rule_set, AT) == (
+        assert Known(rule_set).value_of(name, found, AT) == (
             value if isinstance(value, str) else pytest.approx(value)
         )
 
@@ -78,5 +79,5 @@ def test_of_nothing_given_nothing_is_known() -> None:
     """A value that is null is one that is missing."""
     found = customer_of(Given(profile={"spent": None, "language": None}), SET, AT)
     assert found.person is None
-    assert known.value_of("spent", found, SET, AT) == 0
-    assert known.value_of("language", found, SET, AT) is None
+    assert Known(SET).value_of("spent", found, AT) == 0
+    assert Known(SET).value_of("language", found, AT) is None

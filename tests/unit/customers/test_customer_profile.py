@@ -56,13 +56,13 @@ def divided(aggregate: Aggregate, seen: list[Seen], to: list[int], random: Rando
     for one, part in pairs:
         kind = "closed" if one.closes else "order"
         data = {} if one.value is None else {"euros": one.value}
-        profile.take_event(parts[part], aggregate, one.at, event(kind, "crm:1", 1, **data))
+        profile.take_event(parts[part], profile.kept(aggregate), one.at, event(kind, "crm:1", 1, **data))
     return msgspec.msgpack.decode(msgspec.msgpack.encode(parts), type=list[dict[str, Cell]])
 
 
 def said_by(cells: dict[str, Cell], aggregate: Aggregate, now: int = BASE) -> Value:
     """What one part says."""
-    return profile.value_over((cells,), aggregate, now)
+    return profile.value_over((cells,), profile.kept(aggregate), now)
 
 
 def known(seen: list[Seen]) -> list[Seen]:
@@ -122,7 +122,7 @@ def test_an_aggregate_is_what_a_plain_reading_of_all_observations_says(
     """In any order, and however divided among parts; count and since take what has no value, too."""
     aggregate = declared(take)
     now = max((one.at for one in seen), default=BASE) + later
-    said = profile.value_over(divided(aggregate, seen, to, random), aggregate, now)
+    said = profile.value_over(divided(aggregate, seen, to, random), profile.kept(aggregate), now)
     expected = oracle(take, seen, now)
     assert said == (pytest.approx(expected, rel=1e-9, abs=1e-6) if expected is not None else None)
 
@@ -139,7 +139,7 @@ def test_a_slope_is_least_squares_over_the_panes_of_the_stretch(
     """Per day, in any order and division; of one moment alone there is none."""
     aggregate = declared("slope")
     now = max((one.at for one in seen), default=BASE) + later
-    said = profile.value_over(divided(aggregate, seen, to, random), aggregate, now)
+    said = profile.value_over(divided(aggregate, seen, to, random), profile.kept(aggregate), now)
     expected = oracle("slope", seen, now)
     assert said == (pytest.approx(expected, rel=1e-6, abs=1e-3) if expected is not None else None)
 
@@ -149,12 +149,14 @@ def test_a_slope_is_least_squares_over_the_panes_of_the_stretch(
 def test_last_and_first_go_by_event_time(take: str, seen: list[Seen], to: list[int], random: Random) -> None:
     """Of values of one moment it is the same one in any order, and one of theirs."""
     aggregate = declared(take)
-    said = profile.value_over(divided(aggregate, seen, to, random), aggregate, BASE)
+    said = profile.value_over(divided(aggregate, seen, to, random), profile.kept(aggregate), BASE)
     held = known(seen)
     pick = max if take == "last" else min
     at = pick((one.at for one in held), default=None)
     assert said in ([one.value for one in held if one.at == at] or [None])
-    assert said == profile.value_over(divided(aggregate, seen, to[::-1], random), aggregate, BASE)
+    assert said == profile.value_over(
+        divided(aggregate, seen, to[::-1], random), profile.kept(aggregate), BASE
+    )
 
 
 @given(of_names, parts_of, st.randoms(use_true_random=False))
@@ -169,7 +171,7 @@ def test_what_is_open_was_opened_after_it_was_last_closed(
         begun = max((one.at for one in mine if not one.closes), default=None)
         ended = max((one.at for one in mine if one.closes), default=None)
         lasting += begun is not None and (ended is None or begun > ended)
-    assert profile.value_over(divided(aggregate, seen, to, random), aggregate, BASE) == lasting
+    assert profile.value_over(divided(aggregate, seen, to, random), profile.kept(aggregate), BASE) == lasting
 
 
 @given(of_names, parts_of, st.randoms(use_true_random=False), st.integers(1, 9))
@@ -179,7 +181,7 @@ def test_distinct_is_exact_up_to_its_bound(
     """Beyond it the cell says so, and what it says is at least the bound; never does it grow."""
     aggregate = declared("distinct", most=most)
     exact = len({str(one.value) for one in known(seen)})
-    cell = profile.combined(divided(aggregate, seen, to, random), aggregate)
+    cell = profile.combined(divided(aggregate, seen, to, random), profile.kept(aggregate))
     said = kinds.value_of(cell, aggregate, BASE)
     assert kinds.is_full(cell, aggregate) == (exact > most)
     assert said == exact if exact <= most else isinstance(said, int) and said >= most
@@ -191,7 +193,7 @@ def test_far_more_distinct_values_than_the_bound_are_well_estimated() -> None:
     aggregate = declared("distinct", most=200)
     cells: dict[str, Cell] = {}
     for i in range(50_000):
-        profile.take_in(cells, aggregate, BASE, f"v{i}")
+        profile.take_in(cells, profile.kept(aggregate), BASE, f"v{i}")
     cell = cells[profile.cell_key(aggregate)]
     assert (len(cell), kinds.is_full(cell, aggregate)) == (202, True)
     assert kinds.value_of(cell, aggregate, BASE) == pytest.approx(50_000, rel=4 / math.sqrt(200))
@@ -202,12 +204,14 @@ def test_an_open_set_that_is_full_keeps_the_newest_and_says_so() -> None:
     aggregate = declared("open_set", most=3, closed_by="closed")
     cells: dict[str, Cell] = {}
     for i in range(1000):
-        profile.take_in(cells, aggregate, BASE + i, f"case-{i}")
+        profile.take_in(cells, profile.kept(aggregate), BASE + i, f"case-{i}")
     cell = cells[profile.cell_key(aggregate)]
     assert (kinds.value_of(cell, aggregate, BASE), kinds.is_full(cell, aggregate)) == (3, True)
     assert [value for value in cell if isinstance(value, str)] == ["case-997", "case-998", "case-999"]
     for i in range(1000):
-        profile.take_event(cells, aggregate, BASE + 2000, event("closed", "crm:1", 1, euros=f"case-{i}"))
+        profile.take_event(
+            cells, profile.kept(aggregate), BASE + 2000, event("closed", "crm:1", 1, euros=f"case-{i}")
+        )
     cell = cells[profile.cell_key(aggregate)]
     assert (kinds.value_of(cell, aggregate, BASE), kinds.is_full(cell, aggregate)) == (0, True)
     assert len(cell) <= 2 + 3 * 3
@@ -218,7 +222,7 @@ def test_a_long_value_of_a_set_is_itself_and_kept_short() -> None:
     aggregate = declared("open_set", closed_by="closed")
     cells: dict[str, Cell] = {}
     for end in "ab":
-        profile.take_in(cells, aggregate, BASE, "long" * 1000 + end)
+        profile.take_in(cells, profile.kept(aggregate), BASE, "long" * 1000 + end)
     assert said_by(cells, aggregate) == 2
     cell = cells[profile.cell_key(aggregate)]
     assert max(len(value) for value in cell if isinstance(value, str)) <= 64
@@ -231,7 +235,7 @@ def test_no_value_can_break_what_is_kept(take: str, value: Value) -> None:
     aggregate = declared(take)
     cells: dict[str, Cell] = {}
     for at in (BASE, BASE + DAY, BASE + 2 * DAY):
-        profile.take_in(cells, aggregate, at, value)
+        profile.take_in(cells, profile.kept(aggregate), at, value)
     said = said_by(cells, aggregate, BASE)
     assert said is None or math.isfinite(said) if not isinstance(said, str) else len(said) <= 1000
     assert len(msgspec.msgpack.encode(cells)) < 1200
@@ -241,8 +245,8 @@ def test_a_text_is_no_number() -> None:
     """A sum passes over what it cannot add, and `last` keeps it."""
     for take, said in (("sum", 2), ("last", "many")):
         cells: dict[str, Cell] = {}
-        profile.take_in(cells, declared(take), 1, 2)
-        profile.take_in(cells, declared(take), 2, "many")
+        profile.take_in(cells, profile.kept(declared(take)), 1, 2)
+        profile.take_in(cells, profile.kept(declared(take)), 2, "many")
         assert said_by(cells, declared(take)) == said
 
 
@@ -251,9 +255,9 @@ def test_since_an_event_is_since_the_one_before_it() -> None:
     aggregate = declared("since")
     cells: dict[str, Cell] = {}
     assert said_by(cells, aggregate, BASE) is None
-    profile.take_in(cells, aggregate, BASE, None)
+    profile.take_in(cells, profile.kept(aggregate), BASE, None)
     assert said_by(cells, aggregate, BASE) is None
-    profile.take_in(cells, aggregate, BASE + 40 * DAY, None)
+    profile.take_in(cells, profile.kept(aggregate), BASE + 40 * DAY, None)
     assert said_by(cells, aggregate, BASE + 40 * DAY) == 40
     assert said_by(cells, aggregate, BASE + 41 * DAY) == 1
 
@@ -265,7 +269,7 @@ def test_since_an_event_is_since_the_one_before_it() -> None:
 def test_an_aggregate_declared_otherwise_begins_anew(change: dict[str, Any]) -> None:
     """The same name with another meaning is another value."""
     cells: dict[str, Cell] = {}
-    profile.take_in(cells, declared("sum"), 1, 5)
+    profile.take_in(cells, profile.kept(declared("sum")), 1, 5)
     other = msgspec.structs.replace(declared("sum"), **change)
     assert said_by(cells, other) == 0
 
@@ -293,5 +297,5 @@ def test_fields_lie_deep_in_an_event_and_among_the_facts_of_an_alarm() -> None:
     hot = alarm(evidence=Evidence(values={"value": 3}, reading={"value": 4, "coolant_c": 5}))
     assert (profile.field_of_alarm(hot, "value"), profile.field_of_alarm(hot, "coolant_c")) == (3, 5)
     cells: dict[str, Cell] = {}
-    profile.take_alarm(cells, msgspec.structs.replace(declared("last"), field="value"), hot)
+    profile.take_alarm(cells, profile.kept(msgspec.structs.replace(declared("last"), field="value")), hot)
     assert [cell[1] for cell in cells.values()] == [3]

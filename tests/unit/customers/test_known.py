@@ -40,6 +40,7 @@ RULES = RuleSet(
     places=(HOME,),
     position=StreamPosition(stream="vehicle", every=HOUR),
 )
+KNOWN = known.Known(RULES)
 PERSON = Person(
     attributes={"language": Attested(value="de", source="crm", at=T0)},
     consents={"marketing": Consent(granted=False, source="shop", at=T0)},
@@ -54,15 +55,15 @@ def customer(*seen: tuple[str, int, Event], **fields: Any) -> Customer:
     index = RuleIndex(RULES)
     for label, at, one in seen:
         cells: dict[str, Cell] = parts.setdefault(f"{label}|c|0", Part()).cells
-        for aggregate in index.aggregates(f"event:{one.type}"):
-            profile.take_event(cells, aggregate, at, one)
+        for kept in index.aggregates(f"event:{one.type}"):
+            profile.take_event(cells, kept, at, one)
     at = max((at for _, at, _ in seen), default=T0)
     return Customer(at=at, parts=parts, **fields)
 
 
 def told(found: Customer, now: int | None = None) -> Profile:
     """The profile of a customer."""
-    return known.profile_of("c", found, RULES, found.at if now is None else now)
+    return KNOWN.profile_of("c", found, found.at if now is None else now)
 
 
 def measured(name: str, **data: float) -> Event:
@@ -88,7 +89,7 @@ def test_all_parts_together_are_one_profile_with_where_each_value_comes_from() -
     assert (said.values["cases"], said.values["heat.mean"], said.values["place"]) == (0, None, None)
     for name, value in said.values.items():
         if name != "days_since_seen":
-            assert known.value_of(name, found, RULES, found.at) == value
+            assert KNOWN.value_of(name, found, found.at) == value
 
 
 def test_what_is_asked_at_an_event_is_how_long_it_had_been_and_what_is_published_is_how_long_it_is() -> None:
@@ -98,7 +99,7 @@ def test_what_is_asked_at_an_event_is_how_long_it_had_been_and_what_is_published
         ("crm:1", T0 + 40 * DAY, event("page.seen", "crm:1", 2)),
         ("device:veh-17", T0 + 41 * DAY, measured("heat", mean=90)),
     )
-    assert known.value_of("days_since_seen", found, RULES, T0 + 40 * DAY) == 40
+    assert KNOWN.value_of("days_since_seen", found, T0 + 40 * DAY) == 40
     assert told(found, T0 + 42 * DAY).values["days_since_seen"] == 1
 
 
@@ -113,17 +114,17 @@ def test_what_a_device_tells_is_read_under_its_measure_and_its_place_by_name() -
     assert (said.values["heat.last"], said.values["heat.mean"]) == (80, 85)
     assert (said.values["latitude"], said.values["place"]) == (52.521, "home")
     assert said.origins["place"] == Origin(source="event:telltale.measured.position", at=T0)
-    assert known.value_of("place", found, RULES, T0) == "home"
+    assert KNOWN.value_of("place", found, T0) == "home"
 
 
 @pytest.mark.parametrize(("moved", "zone"), [(T0 - 1, "Europe/Berlin"), (T0 + 1, "Asia/Tokyo")])
 def test_the_zone_is_what_was_said_last(moved: int, zone: str) -> None:
     """By an event or by a source system."""
     found = customer(("crm:1", moved, event("moved", "crm:1", 1, zone="Asia/Tokyo")), person=PERSON)
-    assert known.value_of("time_zone", found, RULES, T0) == zone
-    assert known.consents_of("c", found, RULES, T0).time_zone == zone
+    assert KNOWN.value_of("time_zone", found, T0) == zone
+    assert KNOWN.consents_of("c", found, T0).time_zone == zone
     alone = msgspec.structs.replace(found, person=None)
-    assert known.value_of("time_zone", alone, RULES, T0) == "Asia/Tokyo"
+    assert KNOWN.value_of("time_zone", alone, T0) == "Asia/Tokyo"
 
 
 def test_a_value_with_more_behind_it_than_is_kept_says_so() -> None:
@@ -168,9 +169,9 @@ def test_what_is_open_what_rests_and_the_stage_are_told() -> None:
     found = Customer(number=3, at=T0, parts=parts, person=PERSON, person_number=9)
     said = told(found)
     assert (said.open, said.stage, said.quiet) == ({"case:engine": 2}, "mourning", {"marketing": T0 + DAY})
-    assert known.value_of("stage", found, RULES, T0) == "mourning"
-    assert known.value_of("stage", found, RULES, T0 + DAY) == ""
-    consents = known.consents_of("c", found, RULES, T0)
+    assert KNOWN.value_of("stage", found, T0) == "mourning"
+    assert KNOWN.value_of("stage", found, T0 + DAY) == ""
+    consents = KNOWN.consents_of("c", found, T0)
     assert (consents.quiet, consents.items, consents.number) == ({"marketing": T0 + DAY}, ("sku-1",), 12)
     assert (consents.consents, consents.preferences) == (PERSON.consents, {"channel": "sms"})
 
@@ -178,9 +179,9 @@ def test_what_is_open_what_rests_and_the_stage_are_told() -> None:
 def test_consents_that_say_the_same_have_one_fingerprint() -> None:
     """Whatever their number; what changes anything changes it."""
     found = Customer(at=T0, person=PERSON)
-    first = known.consents_of("c", found, RULES, T0)
-    again = known.consents_of("c", msgspec.structs.replace(found, number=5), RULES, T0)
-    other = known.consents_of("c", Customer(at=T0), RULES, T0)
+    first = KNOWN.consents_of("c", found, T0)
+    again = KNOWN.consents_of("c", msgspec.structs.replace(found, number=5), T0)
+    other = KNOWN.consents_of("c", Customer(at=T0), T0)
     assert known.fingerprint(first) == known.fingerprint(again)
     assert known.fingerprint(first) != known.fingerprint(other)
 
@@ -191,7 +192,7 @@ def test_of_a_customer_of_whom_nothing_is_known_everything_declared_is_unknown()
     assert said.values["spent"] == 0
     assert said.values["days_since_seen"] is None
     assert said.origins == {}
-    assert known.value_of("language", Customer(), RULES, T0) is None
+    assert KNOWN.value_of("language", Customer(), T0) is None
 
 
 @given(

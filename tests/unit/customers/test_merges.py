@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.customers.known import value_of
+from flows.customers.known import Known
 from flows.customers.state import Customer
 from flows.rules.model import Aggregate, Limit, Rule
 from flows.schema import Alarm, Decision
@@ -176,7 +176,7 @@ def profiles_are_of_whose_it_is(
             hot[registry.holder(f"device:{read.device}")] += 1
     for name in {*orders, *hot}:
         mine = orders.get(name, {})
-        told = [value_of(v, state[name], of.current, T0) for v in ("orders", "spent", "hot")]
+        told = [Known(of.current).value_of(v, state[name], T0) for v in ("orders", "spent", "hot")]
         assert told == [len(mine), sum(mine.values()), hot[name]]
     for name, customer in state.items():
         if name not in {*orders, *hot}:
