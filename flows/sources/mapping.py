@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from unicodedata import normalize
 
 import msgspec
 
@@ -29,6 +28,7 @@ from flows.sources.model import (
     Sources,
 )
 from flows.sources.row import CHANGED, DELETED, Refusal, Row, RowRefused, name_of
+from flows.sources.spelling import compared, folded
 from flows.zones import zone_named
 
 MAX_IDENTIFIERS = 64
@@ -139,7 +139,7 @@ class Mapper:
         self, identifiers: Iterable[Identifier], attributes: Mapping[str, Attested]
     ) -> tuple[str, ...]:
         """Tokens of what matches only together; where the row has several of a kind, of each combination."""
-        values: dict[str, list[str]] = {name: [folded(one.value)] for name, one in attributes.items()}
+        values: dict[str, list[str]] = {name: [compared(one.value)] for name, one in attributes.items()}
         for one in identifiers:
             values.setdefault(one.kind, []).append(one.value)
         found: list[str] = []
@@ -149,11 +149,6 @@ class Mapper:
                 together = msgspec.json.encode(combination).decode()
                 found.append(ids.token("+".join(names), together, self._key))
         return tuple(found)
-
-
-def folded(value: object) -> str:
-    """What two values of an attribute have in common that are the same to a person: no case, no odd spaces."""
-    return " ".join(normalize("NFKC", str(value)).casefold().split())
 
 
 def _is_composite(names: tuple[str, ...], sources: Sources) -> bool:

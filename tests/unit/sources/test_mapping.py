@@ -370,3 +370,28 @@ def test_no_value_is_in_a_repr() -> None:
     told = repr((sent, found, found.record.identifiers)).lower()
     assert found.record.handle in told
     assert not any(value in told for value in ("ann@", "30123", "x-7", "1980", "veh-1", "'31'"))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("1980-02-01", "1980-02-01T00:00:00Z", True),
+        ("1980-02-01", "1980-02-01 00:00:00.000", True),
+        ("1980-02-01", "19800201", True),
+        ("1980-02-01", "1980/2/1", True),
+        ("1980-02-01", "01.02.1980", True),
+        ("1980-02-01", "1.2.1980", True),
+        ("1980-02-13", "02/13/1980", True),
+        ("1980-02-13", "13/02/1980", True),
+        ("1980-02-02", "2/2/1980", True),
+        ("1980-02-01", "02/01/1980", False),
+        ("1980-02-01", "1980-02-01T12:00:00Z", False),
+        ("1980-02-30", "30.02.1980", False),
+        ("1980-02-01", "1980-02-10", False),
+        ("Straße  5", "STRASSE 5", True),
+    ],
+)
+def test_attributes_match_whatever_their_spelling(one: str, two: str, same: bool) -> None:
+    """A date by its day, unless day and month could be either way round; any other text without case and odd spaces."""
+    tokens = [mapped({**ROW, "born": born}).record.composites for born in (one, two)]
+    assert (tokens[0] == tokens[1]) is same
