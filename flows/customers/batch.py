@@ -153,10 +153,7 @@ class Batch:
         strays = handoffs.strays_in(handoff)
         handoffs.take(customer, handoff)
         self._changed.add(customer.name)
-        # What is only passed on is decided where it ends: an older copy of it may still hold what is settled there.
-        self._out += handoffs.pass_on(customer)
-        if handoff.parts and _is_busy(customer):
-            self._decide(customer, self._judge.on_rules(customer))
+        self._let_go_of_rules(customer)
         for stray in strays:
             self._came(customer, stray, handoff.number)
         self._settle(customer)
@@ -221,32 +218,21 @@ class Batch:
         customer = self._open(name)
         if customer.erased:
             return
-        if isinstance(trigger, OutcomeOf | AnswerOf):
-            if not _concerns(customer, trigger) and self._goes_on(customer, trigger, came):
-                return
-        else:
-            onward = handoffs.goes_on(customer, trigger.part, came)
-            if onward is not None:
-                self._stray(customer, *onward, trigger)
-                return
-            if customer.expected:
-                customer.stash.append(trigger)
-                return
-        self._judged(customer, handoffs.for_customer(trigger, name))
-
-    def _goes_on(self, customer: Customer, trigger: Stashed, came: int) -> bool:
-        """Nobody here waits for an outcome or answer: it goes to all who took something; True if it is not for here."""
-        onward = handoffs.everything_gone(customer)
+        told = isinstance(trigger, OutcomeOf | AnswerOf)
+        onward = (
+            handoffs.everything_gone(customer) if told else handoffs.goes_on(customer, trigger.part, came)
+        )
         if onward is not None:
             self._stray(customer, *onward, trigger)
         elif customer.expected:
             customer.stash.append(trigger)
         else:
-            for label, moved in customer.moved.items():
-                if moved.number > came:
-                    self._stray(customer, label, moved, trigger)
-            return False
-        return True
+            if told and not _concerns(customer, trigger):
+                # Nobody here waits for it: it goes to all who took something.
+                for label, moved in customer.moved.items():
+                    if moved.number > came:
+                        self._stray(customer, label, moved, trigger)
+            self._judged(customer, handoffs.for_customer(trigger, name))
 
     def _stray(self, customer: Customer, label: str, moved: Moved, trigger: Stashed) -> None:
         key = (customer.name, moved.target, label, moved.number)
@@ -303,9 +289,13 @@ class Batch:
         for name in self._customers.names():
             found = self._customers.get(name)
             if found is not None and _is_busy(found):
-                customer = self._open(name)
-                self._out += handoffs.pass_on(customer)
-                self._decide(customer, self._judge.on_rules(customer))
+                self._let_go_of_rules(self._open(name))
+
+    def _let_go_of_rules(self, customer: Customer) -> None:
+        """Once all is here and what is only passed on has gone: an older copy may hold what is settled elsewhere."""
+        self._out += handoffs.pass_on(customer)
+        if not customer.expected and _is_busy(customer):
+            self._decide(customer, self._judge.on_rules(customer))
 
     def _say(self, name: str, customer: Customer) -> None:
         """What is known of a customer now, if anything has changed."""
