@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from flows.sources.spelling import compared
 
-FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y-%m-%dT00:00:00Z", "%Y-%m-%d 00:00:00")
+FORMATS = (
+    "%Y-%m-%d",
+    "%Y%m%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%Y-%m-%dT00:00:00Z",
+    "%Y-%m-%d 00:00:00",
+)
 days = st.dates(date(1000, 1, 1))
 
 
