@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -21,7 +21,10 @@ app = typer.Typer(
     help="Create topics, look into them, send to them.", no_args_is_help=True, rich_markup_mode=None
 )
 
-GROUPS = ("telltale-devices", "telltale-customers", "telltale-outbox")
+GROUPS = (
+    *("telltale-devices", "telltale-customers", "telltale-identity"),
+    *("telltale-look-ups", "telltale-outbox"),
+)
 
 
 @app.command(epilog=example("telltale topics create"))
@@ -71,7 +74,7 @@ app.command(
 )(send)
 
 
-@app.command(epilog=example("telltale topics lag"))
+@app.command(epilog=example("telltale topics lag", "telltale topics lag -g telltale-identity --partitions"))
 def lag(
     group: Annotated[
         str | None,
@@ -79,17 +82,23 @@ def lag(
             "--group", "-g", metavar="GROUP", help="Only this consumer group.", autocompletion=group_names
         ),
     ] = None,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", "-p", help="A line for each partition: which one is stuck.")
+    ] = False,
     output: Rows = Output.table,
     config: Config = None,
 ) -> None:
-    """Show how far each consumer is behind what it reads."""
+    """Show how far each process is behind what it reads.
+
+    A group is what one process of `telltale run` reads as. What is behind is messages.
+    """
     settings = settings_of(config)
     if group is not None and group not in GROUPS:
         raise NameUnknown("group", group, did_you_mean(group, GROUPS))
     with bus_of(settings) as topics:
         names = [n for n in topics.list() if n.startswith(names_of(settings).prefix)]
         wanted = [names_of(settings).group(each) for each in (GROUPS if group is None else (group,))]
-        found = [row for each in wanted for name in names if (row := _lag(topics, each, name)) is not None]
+        found = [row for each in wanted for name in names for row in _lag(topics, each, name, partitions)]
     rows(found, output, "No group has read anything yet: start `telltale run --all`.")
 
 
@@ -106,13 +115,20 @@ def _row(topics: Topics, spec: TopicSpec) -> dict[str, object]:
     }
 
 
-def _lag(topics: Topics, group: str, topic: str) -> dict[str, object] | None:
-    """How far a group is behind a topic; None when it does not read it."""
+def _lag(topics: Topics, group: str, topic: str, by_partition: bool) -> list[dict[str, object]]:
+    """How far a group is behind a topic, as one row or a row for each partition; none when it does not read it."""
     committed = topics.committed(group, topic)
     if not committed:
-        return None
-    behind = 0
+        return []
+    found: list[dict[str, object]] = []
     for partition in range(topics.partitions(topic)):
         bounds = topics.bounds(topic, partition)
-        behind += bounds.end - max(bounds.low, committed.get(partition, bounds.low))
-    return {"group": group, "topic": topic, "handled": sum(committed.values()), "behind": behind}
+        handled = committed.get(partition, 0)
+        behind = bounds.end - max(bounds.low, handled)
+        found.append(
+            {"group": group, "topic": topic, "partition": partition, "handled": handled, "behind": behind}
+        )
+    if by_partition:
+        return found
+    sums = {name: sum(cast("int", row[name]) for row in found) for name in ("handled", "behind")}
+    return [{"group": group, "topic": topic, **sums}]

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
+import structlog
 
 from flows.clocks import ClockWriter
 from flows.engine.clocks import PartitionClock
+from flows.errors import TelltaleError
 from flows.identity.rows import upsert
 from flows.identity.tables import consumed
 from flows.topics.port import Message, Reader, Topics
 
 Place = tuple[str, int]
+
+GROUP = "telltale-identity"
+_SHOWN_EVERY_MS = 4_000
+
+_log = structlog.get_logger(__name__)
 
 
 class Partitions:
@@ -23,14 +30,15 @@ class Partitions:
         topics: Topics,
         names: Iterable[str],
         offsets: Mapping[Place, int],
+        group: str,
         clocks: ClockWriter,
         wall: Callable[[], int],
     ) -> None:
-        self._topics, self._clocks, self._wall = topics, clocks, wall
+        self._topics, self._group, self._wall = topics, group, wall
         self._readers: dict[Place, Reader] = {}
         self._noting: dict[Place, PartitionClock] = {}
         self._asked: dict[Place, int] = {}
-        self._begin = 0
+        self._begin = self._shown = 0
         for name in names:
             for partition in range(topics.partitions(name)):
                 place = name, partition
@@ -75,6 +83,9 @@ class Partitions:
             clock.snapshot()
             clock.epoch_ended()
         self._asked.clear()
+        if self._wall() - self._shown >= _SHOWN_EVERY_MS:
+            self._shown = self._wall()
+            self._show()
 
     def read_again(self, name: str) -> None:
         """Begin a topic anew, with what the bus still holds of it."""
@@ -83,6 +94,15 @@ class Partitions:
                 reader.close()
                 low = self._topics.bounds(topic, partition).low
                 self._readers[topic, partition] = self._topics.reader(topic, partition, low)
+
+    def _show(self) -> None:
+        """Copy to a consumer group how far each is, only so that lag can be seen; what fails is tried again."""
+        for name in {name for name, _ in self._readers}:
+            reached = {p: reader.position for (topic, p), reader in self._readers.items() if topic == name}
+            try:
+                self._topics.commit(self._group, name, reached)
+            except TelltaleError as error:
+                _log.warning("offsets not mirrored", topic=name, reason=str(error))
 
     def close(self) -> None:
         """Let go of the readers."""

@@ -23,7 +23,7 @@ from flows.identity.intake import Intake, Result
 from flows.identity.keeping import Keeping
 from flows.identity.matching import Matching
 from flows.identity.messages import Messages, Read
-from flows.identity.partitions import Partitions, Place, offsets_in, write_offsets
+from flows.identity.partitions import GROUP, Partitions, Place, offsets_in, write_offsets
 from flows.identity.seals import MasterKey
 from flows.identity.store import open_store
 from flows.identity.tables import outbox
@@ -93,7 +93,7 @@ class Service:
             offsets = offsets_in(connection)
         clocks = ClockWriter(topics, self._names.clocks, NAME)
         self._sources = self._names.source_records, self._names.events, self._names.audit
-        self._partitions = Partitions(topics, self._sources, offsets, clocks, clock)
+        self._partitions = Partitions(topics, self._sources, offsets, self._names.group(GROUP), clocks, clock)
         self._key = settings.tenant_key.encode()
         self._keeping = self._vault()
         self._take_up(self._rules.current)

@@ -19,6 +19,7 @@ from flows.clocks import clock_name
 from flows.engine.clock import wall_clock
 from flows.errors import IdentityInUse
 from flows.identity.judgements import ERASE, MERGE, SPLIT
+from flows.identity.partitions import GROUP
 from flows.identity.seals import MasterKey
 from flows.identity.service import run_identity
 from flows.identity.tables import outbox
@@ -57,6 +58,19 @@ def test_rows_that_share_an_address_are_one_customer(site: Site) -> None:
     owner = entries["device:veh-17"].roles[0]
     assert (owner.role, owner.customer, owner.evidence) == ("owner", whose, CRM)
     assert owner.link == entries["device:veh-17"].number
+
+
+def test_how_far_it_is_is_seen_as_of_any_other_group(site: Site) -> None:
+    """For every topic that it reads, so that somebody on call finds it where all others stand."""
+    site.row("crm", "1", 1, mail="ada@example.com")
+    site.run()
+    group = site.names.group(GROUP)
+    records = site.names.source_records
+    ends = {p: site.topics.bounds(records, p).end for p in range(2)}
+    assert sum(ends.values()) == 1
+    assert site.topics.committed(group, records) == ends
+    assert site.topics.committed(group, site.names.events) == {0: 0, 1: 0}
+    assert site.topics.committed(group, site.names.audit) == {0: 0, 1: 0}
 
 
 def test_a_later_row_merges_and_its_correction_splits(site: Site) -> None:

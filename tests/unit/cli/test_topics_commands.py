@@ -59,6 +59,9 @@ def test_lag_is_what_a_group_has_not_handled(telltale, bus):
     bus.commit("telltale-devices", "telemetry", {partition: 1})
     rows = [json.loads(line) for line in telltale("topics", "lag", "-o", "json").lines]
     assert rows == [{"group": "telltale-devices", "topic": "telemetry", "handled": 1, "behind": 2}]
+    said = telltale("topics", "lag", "--partitions", "-g", "telltale-devices", "-o", "json")
+    behind = {row["partition"]: row["behind"] for row in map(json.loads, said.lines)}
+    assert behind == {p: 2 if p == partition else 0 for p in range(4)}
     none = telltale("topics", "lag", "--group", "telltale-outbox")
     assert (none.code, none.out) == (0, "")
     assert "telltale run" in none.err
