@@ -121,9 +121,11 @@ def sequence_cause(
 
 
 def all_of(customer: Customer) -> list[tuple[str, str, Progress]]:
-    """(part, id, how far) of the sequences under way, in the order in which they are due."""
-    found = [(name, key, p) for name, part in customer.parts.items() for key, p in part.sequences.items()]
-    return sorted(found, key=lambda each: (each[2].due, each[1]))
+    """(part, id, how far) of the sequences under way, in the order in which they are due; one in two parts is one."""
+    found = {
+        key: (name, key, p) for name, part in customer.parts.items() for key, p in part.sequences.items()
+    }
+    return sorted(found.values(), key=lambda each: (each[2].due, each[1]))
 
 
 def note(part: Part, begun: Progress, done: Walk) -> None:

@@ -509,6 +509,10 @@ def test_merged_parts_wait_together_and_nothing_comes_twice(first: int) -> None:
         merged.parts |= clone(desk.customer).parts
     desk = Desk(RULES, merged)
     assert [d.reason for d in desk.tick(200) if d.rule == "cart"] == ["broken: order came"]
+    twice = Desk(RULES)
+    twice.event("cart", 0, {"cart": 1}, label="crm:1")
+    twice.customer.parts["crm:2"] = clone(twice.customer).parts["crm:1|customer:ann|1"]
+    assert len([d for d in twice.tick(35) if d.rule == "cart"]) == 1
     asked = Desk(RULES)
     (raised,) = asked.event("complaint", 0)
     twice = Desk(RULES, clone(asked.customer))
