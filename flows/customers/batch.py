@@ -92,8 +92,8 @@ class Batch:
                 self._open(trigger.customer).stash.append(trigger)
             case _:
                 self._bind()
-                self._settled(whose(trigger) or "")
-                self._dispatch(whose(trigger) or "", trigger)
+                customer = self._settled(whose(trigger) or "")
+                self._dispatch(customer.name, trigger)
 
     def finish(self) -> list[Out]:
         """All that the batch gave."""
@@ -343,24 +343,28 @@ def _see(customer: Customer, found: EventFor, index: RuleIndex) -> EventFor | No
     That it was counted and that a rule saw it are two things: both may have been another customer's until a merge.
     """
     trigger = event_trigger(found.event.source, found.event.id)
-    keys = zip(found.rules, _seen_by_rules(found), strict=True)
-    rules = tuple(rule for rule, key in keys if not customer.has_seen(key))
+    rules = tuple(rule for rule in found.rules if not customer.has_seen(f"{trigger} {rule}"))
+    hears = tuple(role for role in found.hears if not customer.has_seen(f"{trigger} :{role}"))
     counts = found.counts and not customer.has_seen(trigger)
-    if not (rules or counts):
+    if not (rules or hears or counts):
         return None
-    found = msgspec.structs.replace(found, rules=rules, counts=counts)
+    if (rules, hears, counts) != (found.rules, found.hears, found.counts):
+        found = msgspec.structs.replace(found, rules=rules, hears=hears, counts=counts)
     if counts:
-        count_event(customer, found, index)
-    part = customer.part(found.part)
-    part.number += not counts
-    part.at, customer.at = max(part.at, found.at), max(customer.at, found.at)
-    part.events |= dict.fromkeys(_seen_by_rules(found), found.at)
+        part = count_event(customer, found, index)
+    else:
+        part = customer.part(found.part)
+        part.number += 1
+        part.at, customer.at = max(part.at, found.at), max(customer.at, found.at)
+    for key in _seen_by_rules(found):
+        part.events[key] = found.at
     return found
 
 
 def _seen_by_rules(found: EventFor) -> list[str]:
-    """How it is noted that rules saw an event."""
-    return [f"{event_trigger(found.event.source, found.event.id)} {rule}" for rule in found.rules]
+    """How it is noted that rules saw an event, and as who it was heard."""
+    trigger = event_trigger(found.event.source, found.event.id)
+    return [f"{trigger} {rule}" for rule in (*found.rules, *(f":{role}" for role in found.hears))]
 
 
 def _concerns(customer: Customer, trigger: OutcomeOf | AnswerOf) -> bool:

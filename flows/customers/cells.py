@@ -148,8 +148,10 @@ def _any_one(_aggregate: Aggregate, at: int, value: Value) -> Cell | None:
 
 def _add(_aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
     """The later time; every number behind it summed."""
-    sums = [_bounded(_number(x) + _number(y)) for x, y in zip(a[1:], b[1:], strict=True)]
-    return [max(changed_at(a), changed_at(b)), *sums]
+    sums: Cell = [max(changed_at(a), changed_at(b))]
+    for place in range(1, len(a)):
+        sums.append(_bounded(_number(a[place]) + _number(b[place])))
+    return sums
 
 
 def _choose(sign: int, place: int) -> Callable[[Aggregate, Cell, Cell], Cell]:
@@ -160,6 +162,9 @@ def _choose(sign: int, place: int) -> Callable[[Aggregate, Cell, Cell], Cell]:
             value = cell[1]
             return (sign * _number(cell[place]), -changed_at(cell), str(value), type(value).__name__)
 
+        one, other = sign * _number(a[place]), sign * _number(b[place])
+        if one != other:
+            return a if one > other else b
         return a if rank(a) >= rank(b) else b
 
     return chosen
@@ -179,8 +184,16 @@ def _since_one(_aggregate: Aggregate, at: int, _value: Value) -> Cell | None:
 
 def _since_join(_aggregate: Aggregate, a: Cell, b: Cell) -> Cell:
     """The two greatest times that differ, since what is asked about an event is how long before it the last was."""
-    newest, *before = sorted({cast("int", t) for t in (*a, *b) if t is not None}, reverse=True)
-    return [newest, before[0] if before else None]
+    newest, before = cast("int", a[0]), cast("int | None", a[1])
+    for each in b:
+        at = cast("int | None", each)
+        if at is None or at in (newest, before):
+            continue
+        if at > newest:
+            newest, before = at, newest
+        elif before is None or at > before:
+            before = at
+    return [newest, before]
 
 
 def _since(_aggregate: Aggregate, cell: Cell, now: int) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.customers import profile
 from flows.customers.cause import event_trigger
 from flows.customers.rule_index import RuleIndex
-from flows.customers.state import Customer
+from flows.customers.state import Customer, Part
 from flows.customers.triggers import AlarmFor, EventFor
 
 
@@ -21,15 +21,14 @@ def count_alarm(customer: Customer, found: AlarmFor, index: RuleIndex) -> None:
         profile.take_alarm(part.cells, kept, alarm)
 
 
-def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> None:
-    """An event is noted as seen, and goes into the aggregates over its type."""
+def count_event(customer: Customer, found: EventFor, index: RuleIndex) -> Part:
+    """An event is noted as seen, and goes into the aggregates over its type; returns the part it came by."""
     event = found.event
     part = customer.part(found.part)
     part.number += 1
     part.at = max(part.at, found.at)
     part.events[event_trigger(event.source, event.id)] = found.at
     customer.at = max(customer.at, found.at)
-    if not found.counts:
-        return
     for kept in index.aggregates(f"event:{event.type}"):
         profile.take_event(part.cells, kept, found.at, event)
+    return part

@@ -46,6 +46,8 @@ def goes_on(customer: Customer, part: str, came: int = -1) -> tuple[str, Moved] 
 
     `came` is the number of the handoff that brought it, if one did: what left before that has come back since.
     """
+    if not customer.moved:
+        return None
     label, link = label_of(part), link_of(part)
     moved = customer.moved.get(label) if label else None
     if moved is not None and link < moved.number and came < moved.number:
@@ -77,6 +79,8 @@ def owe(customer: Customer, asked: HandOver) -> None:
 
 def next_owed(customer: Customer) -> Owed | None:
     """A handoff that can be made now: all views have asked, and nothing is still to come that was asked for before."""
+    if not customer.owed:
+        return None
     first = min(customer.expected.values(), default=None)
     ready = [o for o in customer.owed if len(o.asked) >= o.views and (first is None or first >= o.number)]
     return min(ready, key=lambda o: o.number, default=None)
@@ -177,7 +181,7 @@ def check(handoff: Handoff) -> None:
 
 def for_customer(trigger: _T, customer: str) -> _T:
     """A trigger for another customer than it was sent to."""
-    if isinstance(trigger, AlarmFor | EventFor | RoleEnded):
+    if isinstance(trigger, AlarmFor | EventFor | RoleEnded) and trigger.customer != customer:
         return msgspec.structs.replace(trigger, customer=customer)
     return trigger
 

@@ -93,6 +93,8 @@ class Packed:
 
     def touch(self, name: str) -> Customer:
         """A customer, to be changed; new if there is none."""
+        if name in self._touched:
+            return self._unpacked[name]
         found = self.get(name)
         if found is None:
             found = Customer()

@@ -349,14 +349,14 @@ def forget(customer: Customer) -> None:
     for name in list(customer.parts):
         part = customer.parts[name]
         _forget(part, oldest)
-        if msgspec.structs.replace(part, number=0, at=0) == _EMPTY:
+        if not (part.events or part.cells) and msgspec.structs.replace(part, number=0, at=0) == _EMPTY:
             del customer.parts[name]
 
 
 _EMPTY = Part()
 
 
-def _forget(part: Part, oldest: int) -> None:
+def _forget_episodes(part: Part, oldest: int) -> None:
     gone = {key for key, e in part.episodes.items() if e.over and e.at < oldest}
     for key in gone:
         del part.episodes[key]
@@ -367,6 +367,11 @@ def _forget(part: Part, oldest: int) -> None:
     ]
     for action in pretended:
         del part.items[action]
+
+
+def _forget(part: Part, oldest: int) -> None:
+    if part.episodes:
+        _forget_episodes(part, oldest)
     for key in [k for k, kept in part.limits.items() if kept.times[-1] < oldest - 2 * kept.every]:
         del part.limits[key]
     for budget in list(part.spent):

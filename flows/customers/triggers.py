@@ -25,7 +25,8 @@ class EventFor(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
     """An event and one customer it concerns.
 
     `at` is its time in ms, `rules` those that this customer decides, `counts` whether it goes into the customer's
-    profile (and moves sequences, follow-ups and suppressions on).
+    profile. It moves sequences, follow-ups and suppressions on where it counts, and where it `hears`: those are the
+    other roles it is heard as, of rules that wait for such events and decide for these.
     """
 
     event: Event
@@ -33,6 +34,7 @@ class EventFor(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
     customer: str
     roles: dict[str, str] = {}
     rules: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     counts: bool = True
     part: str = ""
 
@@ -137,6 +139,8 @@ Trigger = Stashed | Published | PersonOf | HandOver | Expect | Erase | HandedOve
 def whose(trigger: Trigger) -> str | None:
     """The customer whose bucket a trigger goes to; None for what every bucket gets."""
     match trigger:
+        case EventFor() | AlarmFor():
+            return trigger.customer
         case Tick() | RulesChanged():
             return None
         case Published(decision=found) | AnswerOf(answer=found):
