@@ -13,7 +13,7 @@ _KM_A_DEGREE = 110.0
 
 
 def place_of(latitude: Value, longitude: Value, places: Iterable[NamedPlace]) -> str | None:
-    """The nearest place whose circle holds a point (degrees); None without a point, or at none."""
+    """The nearest place whose circle holds a point (degrees), empty at none; None, unknown, without a point."""
     if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
         return None
     found: list[tuple[float, str]] = []
@@ -23,4 +23,4 @@ def place_of(latitude: Value, longitude: Value, places: Iterable[NamedPlace]) ->
         away = distance_km(latitude, longitude, place.latitude, place.longitude)
         if away <= place.radius_km:
             found.append((away, place.name))
-    return min(found)[1] if found else None
+    return min(found)[1] if found else ""

@@ -213,10 +213,10 @@ def test_of_a_customer_of_whom_nothing_is_known_everything_declared_is_unknown()
 def test_the_place_is_the_nearest_whose_circle_one_is_in(
     places: list[NamedPlace], latitude: float, longitude: float
 ) -> None:
-    """As a plain look at every distance says."""
+    """As a plain look at every distance says; to be at none is known, and empty."""
     away = {p.name: distance_km(latitude, longitude, p.latitude, p.longitude) for p in places}
     inside = [p.name for p in places if away[p.name] <= p.radius_km]
-    assert place_of(latitude, longitude, places) == min(inside, key=lambda n: (away[n], n), default=None)
+    assert place_of(latitude, longitude, places) == min(inside, key=lambda n: (away[n], n), default="")
 
 
 def test_without_a_position_one_is_nowhere() -> None:
