@@ -15,6 +15,8 @@ from flows.schema_people import Value
 Cell = list[Value]
 
 PANES = 16
+# Panes between the first value and the last: what happened within minutes says nothing of a day.
+_LEAST_APART = 4
 _DAY_MS = 86_400_000
 _SUMS = 5  # how many, and the sums of t, y, t·t and t·y
 _EACH = 1 + _SUMS
@@ -44,11 +46,14 @@ def joined(a: Cell, b: Cell) -> Cell:
 
 
 def per_day(over: int, cell: Cell, now: int) -> float | None:
-    """The least-squares slope a day over what the stretch before `now` (ms) holds; None where no line can be laid."""
+    """The least-squares slope a day over what the stretch before `now` (ms) holds.
+
+    None where its values span less than a quarter of the stretch.
+    """
     width = _width(over)
     oldest = now // width - PANES
     panes = [(pane, sums) for pane, sums in _panes(cell) if pane > oldest]
-    if not panes:
+    if not panes or panes[-1][0] - panes[0][0] < _LEAST_APART:
         return None
     origin = panes[0][0]
     n = st = sy = stt = sty = 0.0
@@ -59,9 +64,7 @@ def per_day(over: int, cell: Cell, now: int) -> float | None:
         sy += y
         stt += tt + 2 * shift * t + count * shift * shift
         sty += ty + shift * y
-    spread = n * stt - st * st
-    # Times that are all the same leave nothing but rounding.
-    return (n * sty - st * sy) / spread if spread > 1e-12 * n * stt else None
+    return (n * sty - st * sy) / (n * stt - st * st)
 
 
 def _width(over: int) -> int:

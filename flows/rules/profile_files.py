@@ -11,7 +11,7 @@ values:                           # read as profile.<name>
   overheatings: {alarm: engine-overheating, take: count}
 streams:                          # read as profile.<name>.<measure>; told at most once `every` so long
   engine_temp: {stream: vehicle, field: coolant_c, every: 1h, keep: [last, mean, slope]}
-places:                           # profile.place is the name of the nearest one somebody is at
+places:                           # profile.place is the name of the nearest one somebody is at, else ""
   workshop: {latitude: 52.5, longitude: 13.4, radius_km: 0.5}
 position: {stream: vehicle, every: 10m}           # profile.latitude, profile.longitude
 ```

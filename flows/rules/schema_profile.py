@@ -26,7 +26,9 @@ def profile() -> Schema:
             "streams": named(
                 "What devices tell once a window, read as profile.<name>.<measure>.", _measured()
             ),
-            "places": named("Named places; profile.place is the one somebody is at.", _place()),
+            "places": named(
+                "Named places; profile.place is the one somebody is at, empty at none.", _place()
+            ),
             "position": mapping(
                 "Where a customer's device is, read as profile.latitude and profile.longitude.",
                 {
@@ -50,7 +52,9 @@ def _value() -> Schema:
             "Of which field: of the event's data, or of the alarm's facts or reading. Not for a count or since."
         ),
         "half_life": duration("Of an ewma: after so long a value counts half."),
-        "over": duration("Of a slope: the stretch it is laid over. It is per day."),
+        "over": duration(
+            "Of a slope, per day: the stretch it is laid over. It is unknown before its values span a quarter."
+        ),
         "closed_by": text("Of an open_set: the event that takes a value out."),
         "most": whole(
             "Of an open_set how many values are kept; of a distinct up to how many it is exact.", 1, MOST

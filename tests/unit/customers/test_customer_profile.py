@@ -104,10 +104,11 @@ def oracle_since(seen: list[int], now: int) -> float | None:
 
 
 def oracle_slope(held: list[Seen], now: int) -> float | None:
-    """Least squares over the last 16 panes, both those before now and those before the newest value."""
+    """Least squares over the last 16 panes, before now and before the newest value; none over less than 4."""
     newest = max(now, *(one.at for one in held)) // PANE
     points = [(one.at / DAY, float(one.value or 0)) for one in held if one.at // PANE > newest - slope.PANES]
-    if len({t for t, _ in points}) < 2:
+    panes = [one.at // PANE for one in held if one.at // PANE > newest - slope.PANES]
+    if not panes or max(panes) - min(panes) < 4:
         return None
     t_mean, y_mean = fmean(t for t, _ in points), fmean(y for _, y in points)
     spread = math.fsum((t - t_mean) ** 2 for t, _ in points)
@@ -136,7 +137,7 @@ def test_an_aggregate_is_what_a_plain_reading_of_all_observations_says(
 def test_a_slope_is_least_squares_over_the_panes_of_the_stretch(
     seen: list[Seen], to: list[int], random: Random, later: int
 ) -> None:
-    """Per day, in any order and division; of one moment alone there is none."""
+    """Per day, in any order and division; of less than a quarter of the stretch there is none."""
     aggregate = declared("slope")
     now = max((one.at for one in seen), default=BASE) + later
     said = profile.value_over(divided(aggregate, seen, to, random), profile.kept(aggregate), now)
