@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from flows.customers import cause as causes
 from flows.customers import follow_ups, lapses, look_ups, releases, sequences, suppressions
 from flows.customers.cause import Cause
+from flows.customers.changes import OWNER
 from flows.customers.decide import Task
 from flows.customers.listening import forget_heard, heard_by
 from flows.customers.paths import action_at
@@ -60,9 +61,10 @@ class Judge(Settling):
     def on_event(self, customer: Customer, found: EventFor) -> Sequence[Judged]:
         """Move on what waits for such an event, then decide for each rule that this customer decides on it."""
         out: list[Judged] = []
-        heard = self._rules.listening.hear(customer, found) if found.counts else None
+        roles = (OWNER, *found.hears) if found.counts else found.hears
+        heard = self._rules.listening.hear(customer, found) if roles else None
         if heard is not None:
-            out += self._begin_sequences(customer, found, heard)
+            out += self._begin_sequences(customer, found, heard, roles)
             out += self._notice(customer)
             out += self._advance(customer, None)
         for name in found.rules:
@@ -178,11 +180,13 @@ class Judge(Settling):
         if met != waiting:
             put_waiting(customer, part, met)
 
-    def _begin_sequences(self, customer: Customer, found: EventFor, heard: Heard) -> list[Decision]:
+    def _begin_sequences(
+        self, customer: Customer, found: EventFor, heard: Heard, roles: Sequence[str]
+    ) -> list[Decision]:
         out: list[Decision] = []
         for rule in self._rules.with_step(found.event.type):
             begun = sequences.begin(rule, self._decider.tenant, found, heard)
-            if begun is None:
+            if begun is None or rule.customer not in roles:
                 continue
             sequence, progress = begun
             if sequences.under_way(customer, rule.name) < sequences.MOST:

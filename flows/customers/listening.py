@@ -6,7 +6,7 @@ until the Clock has passed it by as long as the longest sequence that looks for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from flows.customers.cause import event_trigger, event_values
 from flows.customers.keeping import wanted_by_rule
@@ -21,19 +21,21 @@ _LEAST_KEPT_MS = 3_600_000
 
 
 class Listening:
-    """Of one rule set: the types of events that are listened for, the fields that are read of them, and how long."""
+    """Of one rule set: the types of events that are listened for, as who, what is read of them, and how long."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._fields: dict[str, set[str]] = {}
         self._kept: dict[str, int] = {}
+        self._roles: dict[str, set[str]] = {}
         for rule in rules:
             for kind, fields, kept in _heard_by(rule):
+                self._roles.setdefault(kind, set()).add(rule.customer)
                 self._fields.setdefault(kind, set()).update(fields)
                 self._kept[kind] = max(self._kept.get(kind, _LEAST_KEPT_MS), kept)
 
-    def hears(self, kind: str) -> bool:
-        """Whether events of a type are listened for."""
-        return kind in self._fields
+    def roles(self, kind: str) -> Collection[str]:
+        """The roles that decide for the rules which listen for events of a type."""
+        return self._roles.get(kind, ())
 
     def hear(self, customer: Customer, found: EventFor) -> Heard | None:
         """Remember an event, if its type is listened for."""

@@ -206,22 +206,22 @@ class Resolver:
         for rule, held in bound.items():
             deciding[rule] = Holder(self._whose(held), label_of(held.part), held.part)
         counting = found.holder(OWNER) if _counts(index, event.type) else None
-        holders = {holder.customer: holder for _, holder in sorted(deciding.items(), reverse=True)}
-        if counting is not None and counting.customer not in {h.customer for h in holders.values()}:
-            holders[counting.customer] = counting
-        if event.subject in holders:
+        hearing = {role: found.holder(role) for role in index.listening.roles(event.type) if role != OWNER}
+        holders = {*deciding.values(), *hearing.values()} | ({counting} if counting is not None else set())
+        if any(holder.customer == event.subject for holder in holders):
             self._note_alone(event.subject)
         return [  # in the order of customers, so that a replay emits alike
             EventFor(
                 event=event,
                 at=at,
-                customer=customer,
+                customer=holder.customer,
                 roles=found.roles,
-                rules=tuple(sorted(rule for rule, who in deciding.items() if who.customer == customer)),
-                counts=counting is not None and counting.customer == customer,
+                rules=tuple(sorted(rule for rule, who in deciding.items() if who == holder)),
+                hears=tuple(sorted(role for role, who in hearing.items() if who == holder)),
+                counts=counting == holder,
                 part=holder.part,
             )
-            for customer, holder in sorted(holders.items())
+            for holder in sorted(holders, key=lambda holder: (holder.customer, holder.part))
         ]
 
     def _whose(self, held: Held) -> str:
@@ -302,8 +302,8 @@ class Resolver:
 
 
 def _counts(index: RuleIndex, kind: str) -> bool:
-    """Whether anything of a customer depends on an event, besides the rules that decide on it."""
-    return bool(index.aggregates(f"event:{kind}")) or index.hears(kind)
+    """Whether anything of an owner depends on an event, besides the rules that decide on it."""
+    return bool(index.aggregates(f"event:{kind}")) or OWNER in index.listening.roles(kind)
 
 
 def _hash(handle: str) -> int:

@@ -53,10 +53,6 @@ class RuleIndex:
         """What sequences, follow-ups and suppressions listen for."""
         return self._listening
 
-    def hears(self, kind: str) -> bool:
-        """Whether events of a type move something on that waits, so that their customer must get them."""
-        return self._listening.hears(kind)
-
     def aggregates(self, source: str) -> list[Kept]:
         """The declared aggregates over a source, `event:<type>` or `alarm:<rule>`, or a set that such an event closes.
 

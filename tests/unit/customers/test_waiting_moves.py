@@ -9,13 +9,14 @@ import msgspec
 from flows.customers.batch import Out, due
 from flows.customers.bucket import Bucket
 from flows.customers.packed import Packed
+from flows.customers.resolve import EventIn, IdentityIn, Resolver
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided
 from flows.customers.triggers import EventFor, Expect, HandedOver, HandOver, RulesChanged
-from flows.rules.model import Rule
-from flows.schema import Decision, Handoff
-from tests.unit.customers.desk import act, rules, step
-from tests.unit.customers.world import HOUR, T0, TENANT, Sets, event
+from flows.rules.model import Aggregate, Rule
+from flows.schema import Decision, Handoff, Identity, Role
+from tests.unit.customers.desk import act, rules, step, then
+from tests.unit.customers.world import HOUR, T0, TENANT, Sets, World, event, owned
 
 
 def decisions(out: list[Out]) -> list[Decision]:
@@ -68,3 +69,49 @@ def test_rules_that_go_while_a_handoff_is_awaited_are_let_go_of_once_it_has_come
     nothing = bucket.take([HandOver(source="c-1", target="c-2", label="", number=5, expected=True)])
     (ended,) = decisions(bucket.take([handed(nothing)]))
     assert (ended.customer, ended.reason) == ("c-2", "rule removed")
+
+
+def test_a_rule_over_things_waits_for_the_events_of_whom_it_names() -> None:
+    """The driver's sequence is the driver's, and what calls off or ends what he was told is heard for him."""
+    left = Rule(
+        name="left",
+        customer="driver",
+        sequence=(step("left"), step("locked", within=HOUR, absent=True)),
+        do={"raised": (act("notify", to="driver", purpose="service"),)},
+    )
+    again = then(act("notify", name="again", to="driver", purpose="service"), after=HOUR, unless=("locked",))
+    low = Rule(
+        name="low",
+        event="tyre.low",
+        customer="driver",
+        do={"raised": (act("notify", to="driver", purpose="service", then=(again,)),)},
+    )
+    made = World(Sets(rules(left, low)), now=T0 + HOUR)
+    made.feed(owned("veh-17", "c-ann", "c-dan"))
+    made.feed(*((event(kind, "device:veh-17", n), T0) for n, kind in enumerate(("left", "tyre.low"))))
+    made.tick(T0 + HOUR - 1)
+    made.feed((event("locked", "device:veh-17", 3), T0 + HOUR - 1))
+    assert [(d.customer, d.rule, d.reason) for d in made.log] == [
+        ("c-dan", "low", None),
+        ("c-dan", "low", "called off: locked came"),
+        ("c-dan", "left", "broken: locked came"),
+    ]
+    made.feed((event("left", "device:veh-17", 4), T0 + 2 * HOUR))
+    made.now = T0 + 3 * HOUR
+    made.tick(made.now)
+    (told,) = (d for d in made.log if d.verdict == "acted" and d.rule == "left")
+    assert [(p.action.customer, p.status) for p in told.actions] == [("c-dan", "published")]
+
+
+def test_whoever_is_two_things_to_a_car_has_each_event_by_what_made_him_so() -> None:
+    """Counted by the record of the owner, decided by that of the driver: after a split each goes its way."""
+    seen = Rule(name="seen", event="ping", customer="driver", do={"raised": (act("task", subject="x"),)})
+    pings = Aggregate(name="pings", source="event:ping", take="count")
+    made = Resolver(RuleBook(Sets(rules(seen, profile=(pings,)))))
+    roles = [Role(role=r, customer="c-ann", evidence=e) for r, e in (("owner", "crm:1"), ("driver", "crm:2"))]
+    made.take(IdentityIn("device:veh-17", Identity(number=1, roles=tuple(roles))))
+    found = made.take(EventIn(event("ping", "device:veh-17", 1), T0))
+    assert [(e.part, e.rules, e.counts) for e in found if isinstance(e, EventFor)] == [
+        ("crm:1|c-ann|0", (), True),
+        ("crm:2|c-ann|0", ("seen",), False),
+    ]
