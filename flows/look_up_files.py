@@ -10,7 +10,7 @@ look_ups:
     cache: 60s                                    # how long an answer holds; by default none is kept
   orders:
     sql: "select status from orders where id = :key"    # the first row counts; :key is bound, never written in
-    url: "sqlite:///orders.db"                          # of SQLAlchemy, without a password …
+    url: "sqlite:///orders.db"                          # of SQLAlchemy, a file beside telltale.toml, no password …
     # url_from: ORDERS_URL                              # … or the environment's variable that holds it
     fields: {status: status}                            # of which column
 ```

@@ -14,13 +14,16 @@ class Breaker:
         self._until = 0
 
     def is_open(self, now: int) -> bool:
-        """Whether the system is not to be asked at `now` (ms); who may ask first after the pause, tries it."""
-        if self._failures < FAILURES:
+        """Whether the system is left alone at `now` (ms)."""
+        return self._failures >= FAILURES and now < self._until
+
+    def lets(self, now: int) -> bool:
+        """Whether it may be asked now; who comes first after the pause tries it, and the others wait for that."""
+        if self.is_open(now):
             return False
-        if now < self._until:
-            return True
-        self._until = now + PAUSE_MS
-        return False
+        if self._failures >= FAILURES:
+            self._until = now + PAUSE_MS
+        return True
 
     def failed(self, now: int) -> None:
         """It did not answer."""

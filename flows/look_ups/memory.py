@@ -9,7 +9,8 @@ from flows.schema import Value
 
 MOST = 100_000
 
-Key = tuple[str, Value]
+# The system, the type of what it is asked about (for Python takes 1 and true for equal), and that itself.
+Key = tuple[str, str, Value]
 
 
 class Memory:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +27,8 @@ from flows.topics.names import TopicNames
 from flows.topics.port import Message, Subscription, Topics, Writer
 
 GROUP = "telltale-look-ups"
-_MOST_UNDER_WAY = 2_000
+# More than any one system may have waiting (MOST_WAITING), so that no slow one keeps questions to others unread.
+_MOST_UNDER_WAY = 50_000
 _BATCH = 200
 _WAIT_S = 0.1
 _MEMBER = "look-ups"
@@ -58,10 +60,12 @@ def run_look_ups(
 ) -> None:
     """Answer questions until `stop` is set; `clock` gives the wall clock in ms.
 
-    Raises LookUpsMissing, RulesWrong, SettingsWrong for a variable that the environment lacks, TopicMissing.
+    Raises LookUpsMissing, RulesWrong, SettingsWrong for a variable of the environment that is missing or wrong,
+    TopicMissing.
     """
     names, at_once = TopicNames(settings.topics.prefix), settings.look_up.at_once
-    Answering(topics, names, declared_systems(settings), environment, clock, at_once, metrics).run(stop)
+    declared, folder = declared_systems(settings), settings.path(".")
+    Answering(topics, names, declared, environment, clock, at_once, metrics, folder).run(stop)
 
 
 class Answering:
@@ -76,25 +80,28 @@ class Answering:
         clock: Callable[[], int],
         at_once: int,
         metrics: Metrics,
+        folder: Path = Path(),
     ) -> None:
-        """Raises SettingsWrong for a variable that the environment lacks."""
+        """Files of databases are taken from `folder`."""
         self._topics, self._names, self._declared = topics, names, declared
         self._clock, self._at_once, self._metrics = clock, at_once, metrics
-        self._environment = environment
+        self._environment, self._folder = environment, folder
         # One thread for all that touches the bus, whose connections belong to the thread that made them.
         self._bus = ThreadPoolExecutor(1, thread_name_prefix="bus")
         self._under_way: dict[asyncio.Task[Answer | DeadLetter], Message] = {}
         self._done = _Offsets()
 
     def run(self, stop: threading.Event) -> None:
-        """Answer until `stop` is set; raises TopicMissing, DeliveryFailed."""
+        """Answer until `stop` is set; raises TopicMissing, DeliveryFailed, and SettingsWrong as `system_of`."""
         try:
             asyncio.run(self._run(stop))
         finally:
             self._bus.shutdown()
 
     async def _run(self, stop: threading.Event) -> None:
-        systems = {name: system_of(each, self._environment) for name, each in self._declared.items()}
+        systems = {
+            name: system_of(each, self._environment, self._folder) for name, each in self._declared.items()
+        }
         asking = Asking(self._declared, systems, self._clock, self._at_once)
         group = self._names.group(GROUP)
         subscription = await self._on_bus(

@@ -11,6 +11,7 @@ import pytest
 from flows.cli import scan
 from flows.engine.clock import wall_clock
 from flows.errors import LookUpsMissing, RulesWrong
+from flows.look_up_files import AskedSystem
 from flows.look_ups.service import GROUP, Answering, declared_systems
 from flows.metrics import Metrics
 from flows.schema import Answer, LookUp, encode
@@ -18,7 +19,7 @@ from flows.settings import Settings
 from flows.topics.names import TopicNames
 from flows.topics.port import Topics, TopicSpec
 from tests.unit.look_ups.shop import Shop
-from tests.unit.look_ups.test_asking import stock
+from tests.unit.look_ups.test_asking import one, stock
 
 NAMES = TopicNames()
 _LONG_S = 20.0
@@ -116,3 +117,20 @@ def test_a_file_without_look_ups_or_with_mistakes_is_said_at_once(tmp_path) -> N
     (tmp_path / "look_ups.yaml").write_text("look_ups:\n  stock: {http: ftp://x}\n", encoding="utf-8")
     with pytest.raises(RulesWrong, match="address of http"):
         declared_systems(settings)
+
+
+def test_postgresql_is_only_read_and_gives_up_in_time(postgres_url: str) -> None:
+    """What writes is refused, what takes too long is ended there too, and a plain question is answered."""
+
+    def answer(asks: str) -> Answer:
+        declared = AskedSystem(name="o", sql=asks, url=postgres_url, fields={"x": "x"}, timeout=500)
+        return one(declared, "o-1")
+
+    assert answer("select cast(:key as text) as x").values == {"x": "o-1"}
+    assert answer("select current_setting('statement_timeout') as x where :key <> ''").values == {
+        "x": "500ms"
+    }
+    assert answer("select current_setting('transaction_read_only') as x where :key <> ''").values == {
+        "x": "on"
+    }
+    assert answer("select 1 as x where 1 = :key").status == "unknown"

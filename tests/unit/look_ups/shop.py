@@ -50,6 +50,10 @@ class Shop:
             status = int(sku)
         elif sku == "text":
             body = b"no json"
+        elif sku == "wordy":
+            body = json.dumps({"stock": {"quantity": "x" * 5_000}}).encode()
+        elif sku == "great":
+            body = b'{"stock": {"quantity": ' + b"9" * 400 + b"}}"
         elif sku == "long":
             body = b'"' + b"x" * (2 << 20) + b'"'
         request.send_response(status)

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flows.errors import SettingsWrong
 from flows.look_up_files import AskedSystem
-from flows.look_ups.asking import Asking
+from flows.look_ups.asking import MOST_WAITING, Asking
 from flows.look_ups.breaker import FAILURES, PAUSE_MS
 from flows.look_ups.memory import Memory
 from flows.look_ups.systems import system_of
@@ -92,10 +93,15 @@ def test_what_the_system_says_is_read_by_the_rules_names(shop: Shop) -> None:
     [
         ("404", "it said 404"),
         ("500", "it said 500"),
-        ("302", "it said 302"),
+        ("302", "it said 302, and no redirect is followed"),
         ("text", "no JSON"),
         ("long", "too long"),
+        ("wordy", "a text that is too long"),
+        ("great", "a number that is too great"),
         (None, "nothing to ask about"),
+        ("", "nothing to ask about"),
+        ("..", "nothing to ask about"),
+        ("x" * 70_000, "nothing to ask about"),
     ],
 )
 def test_what_is_no_answer_is_unknown_with_its_reason(shop: Shop, key: Value, reason: str) -> None:
@@ -128,6 +134,64 @@ def test_a_database_answers_with_its_first_row_and_the_key_is_bound(tmp_path: Pa
     assert (injected.status, injected.reason) == ("unknown", "it knows nothing of it")
     broken = one(AskedSystem(name="o", sql="select x from nowhere where id = :key", url=orders.url), "o-1")
     assert "refused" in (broken.reason or "")
+
+
+@pytest.mark.parametrize("key", [1 << 80, "nul\0", 1.5, True, "o-1"])
+def test_a_database_that_cannot_take_a_key_is_unknown_and_not_to_blame(tmp_path: Path, key: Value) -> None:
+    """Whatever is asked, there is an answer; and questions of before do not close the way for the next."""
+    url = f"sqlite:///{tmp_path / 'orders.db'}"
+    with sqlite3.connect(tmp_path / "orders.db") as database:
+        database.execute("create table orders (id text, status text)")
+        database.execute("insert into orders values ('o-2', 'sent')")
+    database.close()
+    orders = AskedSystem(
+        name="orders", sql="select status from orders where id = :key", url=url, fields={"s": "status"}
+    )
+
+    async def work(asking: Asking) -> Answer:
+        for _ in range(FAILURES):
+            assert (await asking.answer(question(key, "orders"))).status == "unknown"
+        return await asking.answer(question("o-2", "orders"))
+
+    assert asked([orders], work).status == "answered"  # type: ignore[attr-defined]
+
+
+def test_a_database_is_only_read_and_never_made(tmp_path: Path) -> None:
+    """A statement that writes is refused, and a file that is not there stays away; its place is the folder's."""
+    file = tmp_path / "orders.db"
+    asks = AskedSystem(
+        name="o", sql="select id from orders where id = :key", url="sqlite:///orders.db", fields={"id": "id"}
+    )
+
+    def answer(declared: AskedSystem) -> Answer:
+        async def work() -> Answer:
+            system = system_of(declared, {}, tmp_path)
+            try:
+                return await Asking({"o": declared}, {"o": system}, Time(), 4).answer(question("o-1", "o"))
+            finally:
+                await system.close()
+
+        return asyncio.run(work())
+
+    assert answer(asks).status == "unknown"
+    assert not file.exists()
+    with sqlite3.connect(file) as database:
+        database.execute("create table orders (id text)")
+        database.execute("insert into orders values ('o-1')")
+    database.close()
+    assert answer(asks).values == {"id": "o-1"}
+    writes = msgspec.structs.replace(asks, sql="with x as (select :key) delete from orders returning id")
+    assert answer(writes).reason == "the database refused (OperationalError)"
+    assert answer(asks).values == {"id": "o-1"}
+
+
+@pytest.mark.parametrize("url", ["nowhere://host/db", "postgresql+nothing://u:s3cret@host/db", "s3cret"])
+def test_a_database_that_nothing_here_speaks_to_is_said_at_the_start(url: str) -> None:
+    """With the name of the look-up, without the address, whose password it may hold."""
+    orders = AskedSystem(name="orders", sql="select :key", url_from="ORDERS", fields={"x": "x"})
+    with pytest.raises(SettingsWrong, match="'orders'") as wrong:
+        system_of(orders, {"ORDERS": url})
+    assert "s3cret" not in str(wrong.value)
 
 
 def test_a_system_that_never_answers_is_unknown_when_nobody_waits_any_more(shop: Shop) -> None:
@@ -203,6 +267,54 @@ def test_a_system_that_is_down_is_left_alone_for_a_while_and_then_tried_once(sho
     asked([stock(shop)], work, clock)
 
 
+def test_who_waits_for_a_turn_is_not_kept_waiting_for_a_system_that_is_down(shop: Shop) -> None:
+    """After the fifth time-out those behind are told at once; they do not try it one after the other."""
+
+    async def work(asking: Asking) -> list[Answer]:
+        keys = [f"slow{n}" for n in range(100)]
+        return await asyncio.gather(*(asking.answer(question(key, until=NOW + 60_000)) for key in keys))
+
+    answers = asked([stock(shop, timeout=100)], work, at_once=FAILURES)
+    reasons = [each.reason for each in answers]  # type: ignore[attr-defined]
+    late = reasons.count("it did not answer in time")
+    # A turn may go on to the next before the last of those in time out.
+    assert FAILURES <= late == shop.asked.total() < 2 * FAILURES
+    assert sum("left alone" in reason for reason in reasons) == len(reasons) - late
+
+
+def test_a_system_has_a_bound_of_who_waits_for_it(shop: Shop) -> None:
+    """Beyond it who asks is told so at once, and others are asked as before."""
+    slow = AskedSystem(name="slow", http=shop.address, fields={"x": "x"}, timeout=60_000)
+
+    async def work(asking: Asking) -> tuple[Answer, Answer]:
+        waiting = [
+            asyncio.create_task(asking.answer(question("slow", "slow", NOW + 60_000)))
+            for _ in range(MOST_WAITING)
+        ]
+        await asyncio.sleep(0)
+        refused = await asking.answer(question("slow", "slow", NOW + 60_000))
+        other = await asking.answer(question("sku"))
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return refused, other
+
+    refused, other = asked([stock(shop), slow], work)  # type: ignore[misc]
+    assert refused.reason == "too many wait for it already"
+    assert other.status == "answered"
+
+
+def test_a_truth_is_not_the_number_one(shop: Shop) -> None:
+    """What is known of 1 does not answer what is asked of true, though Python takes them for equal."""
+
+    async def number(asking: Asking) -> None:
+        await asking.answer(question(True))
+        await asking.answer(question(1))
+
+    asked([stock(shop, cache=60_000)], number)
+    assert shop.asked == {"1": 1, "true": 1}
+
+
 def test_a_secret_that_the_environment_lacks_is_said_before_anything_is_asked(shop: Shop) -> None:
     """The message names the variable."""
     with pytest.raises(SettingsWrong, match="STOCK_TOKEN"):
@@ -213,5 +325,5 @@ def test_memory_is_bounded_and_forgets_the_oldest() -> None:
     """However many keys are asked for, no more are kept than said."""
     memory = Memory(most=2)
     for n in range(3):
-        memory.put(("s", n), {"x": n}, NOW)
-    assert [memory.get(("s", n), 0) for n in range(3)] == [None, {"x": 1}, {"x": 2}]
+        memory.put(("s", "int", n), {"x": n}, NOW)
+    assert [memory.get(("s", "int", n), 0) for n in range(3)] == [None, {"x": 1}, {"x": 2}]
