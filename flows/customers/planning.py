@@ -239,8 +239,15 @@ class _Planning:
         )
 
     def _budget(self) -> Budget | None:
-        purpose = self._purpose
-        return None if purpose is None or purpose.budget is None else self._ground.budgets.get(purpose.budget)
+        """The budget that is drawn on, of who decides; what somebody else got is not known here, nor counted."""
+        ground, purpose = self._ground, self._purpose
+        if purpose is None or purpose.budget is None:
+            return None
+        customer = self._customer()
+        if customer is not None and customer != ground.cause.customer:
+            self._check("budget", f"{purpose.budget}: not that of the {self._entry.to}, so not counted", None)
+            return None
+        return ground.budgets.get(purpose.budget)
 
     def _customer(self) -> str | None:
         """Whom the action goes to: the deciding customer, or who holds the role; cases and tasks are the decider's."""

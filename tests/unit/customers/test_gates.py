@@ -79,6 +79,19 @@ def test_consent_of_somebody_else_is_not_known_where_another_decides() -> None:
     assert decision.reason == "the consent of the driver is not known where the owner decides"
 
 
+def test_what_another_role_gets_draws_on_no_budget_and_the_decision_says_so() -> None:
+    """Three to the driver leave the owner's budget whole; who is both draws on it."""
+    rule = writes(do=(act("notify", purpose="news", to="driver"),))
+    desk = Desk(rules(rule))
+    for at in range(3):
+        decision = only(desk.event("click", at, roles={"driver": "customer:dan"}))
+        assert (sent([decision]), decision.change.spent) == (["notify"], ())
+        check = next(c for c in decision.checks if c.kind == "budget")
+        assert (check.text, check.result) == ("marketing: not that of the driver, so not counted", None)
+    both = only(desk.event("click", 4, roles={"driver": desk.customer.name}))
+    assert [spent.budget for spent in both.change.spent] == ["marketing"]
+
+
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=25), st.integers(1, 3), st.integers(1, 9))
 def test_a_budget_never_holds_more_than_it_may_and_refuses_nothing_without_need(
     days: list[int], at_most: int, every: int
