@@ -207,7 +207,7 @@ class Resolver:
             deciding[rule] = Holder(self._whose(held), label_of(held.part), held.part)
         counting = found.holder(OWNER) if _counts(index, event.type) else None
         hearing = {role: found.holder(role) for role in index.listening.roles(event.type) if role != OWNER}
-        holders = {*deciding.values(), *hearing.values()} | ({counting} if counting is not None else set())
+        holders = {*deciding.values(), *hearing.values(), *([] if counting is None else [counting])}
         if any(holder.customer == event.subject for holder in holders):
             self._note_alone(event.subject)
         return [  # in the order of customers, so that a replay emits alike
