@@ -125,7 +125,8 @@ def test_unkilled_everybody_is_who_they_are_and_gets_what_is_due(unkilled: Unkil
             (customer("complaints", "shop"), "refused"): 1,
         }
     )
-    assert customer("ordered_carts", "shop") not in {each["customer"] for each in carts}
+    ordered = [each for each in carts if each["customer"] == customer("ordered_carts", "shop")]
+    assert [(each["verdict"], each["actions"]) for each in ordered] == [("nothing", [])]
     opened = Counter(
         action["customer"] for _, action in found.actions.values() if action["kind"] == "open_case"
     )
