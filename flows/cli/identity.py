@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.brakes import Reason, Who, person
 from flows.cli.identity_desk import Desk, audit, open_desk, vault_key
+from flows.cli.identity_reseal import reseal
 from flows.cli.options import Config, Output, Rows, example
 from flows.cli.show import counted, harmless, say, time_of
 from flows.errors import ArgumentWrong
@@ -209,6 +210,12 @@ def erase(whom: Handle, reason: Reason, yes: Yes = False, who: Who = None, confi
             audit(desk.settings, person(who), ERASE, entry, reason)
     print(f"{customer} is to be forgotten, with {what}.")
     say(_LATER)
+
+
+app.command(
+    short_help="Seal the vault with another secret.",
+    epilog=example("telltale identity reseal --new-key-from NEW_VAULT_KEY --reason 'a laptop was lost'"),
+)(reseal)
 
 
 def _two(desk: Desk, one: str, other: str) -> tuple[Asked, Asked, Known]:

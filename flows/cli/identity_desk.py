@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.identity.judgements import Side
     from flows.identity.matching import Matching
     from flows.identity.seals import MasterKey
+    from flows.identity.store import Store
     from flows.sources.model import IdentityRules, Sources
 
 
@@ -94,21 +95,28 @@ def vault_key(settings: Settings, needed: bool) -> MasterKey | None:
 
 @contextmanager
 def open_desk(config: Path | None) -> Generator[Desk]:
-    """Open the database; raises IdentityMissing rather than make an empty one, and as `open_store`."""
+    """What a command works with; raises as `open_database`."""
     from flows.identity.matching import Matching
-    from flows.identity.store import open_store
     from flows.rules.people import load_people
 
     settings = settings_of(config)
     sources, rules = load_people(settings)
+    with open_database(settings) as store, store.begin() as connection:
+        yield Desk(settings, sources, rules, Matching(rules, sources.systems), connection)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Generator[Store]:
+    """Open the database; raises IdentityMissing rather than make an empty one, and as `open_store`."""
+    from flows.identity.store import open_store
+
     url, folder = settings.identity.database, settings.path(".")
     file = folder / url.partition("///")[2]
     if url.startswith("sqlite:") and not file.exists():
         raise IdentityMissing(str(file))
     store = open_store(url, folder, settings.tenant)
     try:
-        with store.begin() as connection:
-            yield Desk(settings, sources, rules, Matching(rules, sources.systems), connection)
+        yield store
     finally:
         store.close()
 

@@ -15,7 +15,8 @@ from flows.identity.evidence import Judgement, JudgementKind
 from flows.schema import Audit
 from flows.sources.identifiers import is_token
 
-MERGE, SPLIT, ERASE, REVEAL = "identity merge", "identity split", "identity erase", "identity reveal"
+MERGE, SPLIT, ERASE = "identity merge", "identity split", "identity erase"
+REVEAL, RESEAL = "identity reveal", "identity reseal"
 # So many tokens stand in one message at most, which keeps it below what brokers take; more are several messages.
 AT_ONCE = 1_000
 _KINDS: dict[str, JudgementKind] = {MERGE: "merge", SPLIT: "split", ERASE: "erase"}

@@ -88,7 +88,7 @@ class Vault:
                 held.setdefault(move.target, {}).update(found)
         lost = {c: gone for c, places in before.items() if (gone := places - held[c].keys())}
         if lost:
-            self._overwrite()
+            _overwrite(self._connection)
         delete_where(self._connection, vault_key.c.customer, lost)
         self._delete(vault_value.c.token, lost, 1)
         self._delete(vault_attribute.c.record, lost, 2)
@@ -98,7 +98,7 @@ class Vault:
 
     def forget(self, customer: str, tokens: Iterable[str]) -> None:
         """Delete what a customer has of tokens (and of records with such a handle) that no evidence names any more."""
-        self._overwrite()
+        _overwrite(self._connection)
         pairs = [(token, customer) for token in tokens]
         delete_pairs(self._connection, vault_value.c.token, vault_value.c.customer, pairs)
         delete_pairs(self._connection, vault_attribute.c.record, vault_attribute.c.customer, pairs)
@@ -130,7 +130,7 @@ class Vault:
 
     def erase(self, customers: Collection[str]) -> None:
         """Delete the keys of customers, and what they sealed: a customer, and all who were merged into it."""
-        self._overwrite()
+        _overwrite(self._connection)
         for column in (vault_key.c.customer, vault_value.c.customer, vault_attribute.c.customer):
             delete_where(self._connection, column, customers)
 
@@ -202,17 +202,13 @@ class Vault:
             raise VaultKeyMissing(0, SHORTEST_SECRET)
         return self._master
 
-    def _overwrite(self) -> None:
-        """What is deleted must not stay in free pages of the file."""
-        if self._connection.dialect.name == "sqlite":
-            self._connection.exec_driver_sql("PRAGMA secure_delete = ON")
-
 
 def reseal(connection: sa.Connection, tenant: str, old: MasterKey, new: MasterKey) -> int:
     """Seal the keys of all customers with another master key, and return how many; raises VaultKeyWrong.
 
     What the keys seal stays as it is. The identity service must not run meanwhile.
     """
+    _overwrite(connection)
     last, done = "", 0
     while True:
         following = sa.select(vault_key).where(vault_key.c.customer > last).order_by(vault_key.c.customer)
@@ -231,3 +227,9 @@ def reseal(connection: sa.Connection, tenant: str, old: MasterKey, new: MasterKe
             ],
         )
         last, done = rows[-1].customer, done + len(rows)
+
+
+def _overwrite(connection: sa.Connection) -> None:
+    """What is deleted must not stay in free pages of the file."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")

@@ -6,6 +6,7 @@ import json
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flows.identity.keeping import Keeping
 from flows.identity.matching import Matching
 from flows.identity.seals import MasterKey
 from flows.identity.store import open_store
+from flows.identity.writer import writing
 from flows.rules.people import load_people
 from flows.schema import Audit, Event
 from flows.settings import load_settings
@@ -283,6 +285,35 @@ def test_who_has_a_row_from_the_future_is_forgotten_with_it(
     judged(world, telltale("identity", "erase", "email:eve@example.com", "--reason", "asked"))
     for handle in ("crm:9", "email:eve@example.com", eve):
         assert telltale("identity", "show", handle).code == 2
+
+
+def test_another_secret_takes_over_the_vault(
+    world: World, telltale: Telltale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one opens what the old one sealed, the old one nothing; neither stands in `audit` or on the screen."""
+    new = "another secret, long enough"
+    arguments = ("identity", "reseal", "--new-key-from", "NEW_KEY", "--reason", "a laptop was lost")
+    assert telltale(*arguments).code == 2
+    monkeypatch.setenv("NEW_KEY", KEY)
+    assert "in force" in telltale(*arguments).err
+    monkeypatch.setenv("NEW_KEY", "short")
+    assert telltale(*arguments).code == 2
+    assert world.audits() == []
+    monkeypatch.setenv("NEW_KEY", new)
+    with (
+        closing(open_store("sqlite:///state/identity.db", Path.cwd())) as store,
+        writing(store),
+    ):
+        assert "Another process writes" in telltale(*arguments).err
+    assert world.audits() == []
+    said = telltale(*arguments)
+    assert (said.code, said.out) == (0, "2 keys sealed anew.\n")
+    (entry,) = world.audits()
+    assert (entry.who, entry.command, entry.what) == ("kim", "identity reseal", {})
+    assert new not in said.out + said.err + entry.reason
+    assert telltale("identity", "show", "crm:0031").code == 2
+    monkeypatch.setenv("TELLTALE_IDENTITY_VAULT_KEY", new)
+    assert "a…@example.com" in telltale("identity", "show", "crm:0031").out
 
 
 @pytest.mark.parametrize(
