@@ -18,7 +18,7 @@ import msgspec
 
 from flows.customers.batch import due
 from flows.customers.bucket import Bucket
-from flows.customers.decoding import Decoding, keys
+from flows.customers.decoding import AllIdentity, Decoding, keys
 from flows.customers.outgoing import of_decided, of_known
 from flows.customers.packed import Packed
 from flows.customers.resolve import Incoming, Resolver
@@ -63,7 +63,8 @@ class Objects:
         """Let the views know who is who."""
         for some in _by(messages, self._batch):
             for key, found in self._decoding.identity_at_start(some, None):
-                self._resolvers[key].take(found)  # type: ignore[arg-type]
+                for each in found.entries if isinstance(found, AllIdentity) else ():
+                    self._resolvers[key].take(each)
 
     def events(self, messages: Iterable[Message]) -> None:
         """Take events, in batches as large as those of the flow."""

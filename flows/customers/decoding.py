@@ -35,6 +35,12 @@ class _OutcomeEvent(msgspec.Struct, frozen=True):
     data: Outcome
 
 
+class AllIdentity(msgspec.Struct, frozen=True):
+    """What is latest of one partition of `identity` at a start, in its order: one item, for there may be millions."""
+
+    entries: list[IdentityIn]
+
+
 class Keys(msgspec.Struct, frozen=True):
     """Where things are kept: `identity` has one name a partition of that topic, `buckets` one a bucket."""
 
@@ -99,7 +105,14 @@ class Decoding:
             told = mark is not None and message.offset < mark
             return self._one_identity(message, told=told, first=mark is None)
 
-        return self._each(messages, one)
+        by_view: dict[str, list[IdentityIn]] = {}
+        items: list[Item] = []
+        for key, found in self._each(messages, one):
+            if isinstance(found, IdentityIn):
+                by_view.setdefault(key, []).append(found)
+            else:
+                items.append((key, found))
+        return [*items, *((key, AllIdentity(found)) for key, found in by_view.items())]
 
     def outcomes(self, messages: list[Message]) -> list[Item]:
         """For the bucket of the customer who decided on the action."""

@@ -24,7 +24,7 @@ from flows.clocks import ClockReader
 from flows.customers import decoding, operators, outgoing
 from flows.customers.bases import Bases, NewBase
 from flows.customers.batch import Out
-from flows.customers.decoding import Decoding
+from flows.customers.decoding import AllIdentity, Decoding
 from flows.customers.expected import expected
 from flows.customers.resolve import AlarmIn, BindIn, EventIn, IdentityIn, Incoming, Resolved
 from flows.customers.rule_index import RuleBook
@@ -147,7 +147,7 @@ def customers_flow(
     )
     dead = op.branch("unreadable", inputs, _is_outgoing)
     unresolved = op.branch("unresolved", dead.falses, _is_incoming)
-    incoming = cast("KeyedStream[Incoming]", unresolved.trues)
+    incoming = cast("KeyedStream[Incoming | AllIdentity]", unresolved.trues)
     resolved = op.stateful_batch(names.CUSTOMERS_RESOLVE, incoming, operators.resolve_step(book))
 
     def to_bucket(item: tuple[str, Resolved]) -> tuple[str, Trigger]:
@@ -280,7 +280,7 @@ def _is_event(item: tuple[str, object]) -> bool:
 
 
 def _is_incoming(item: tuple[str, object]) -> bool:
-    return isinstance(item[1], AlarmIn | EventIn | IdentityIn | BindIn)
+    return isinstance(item[1], AlarmIn | EventIn | IdentityIn | AllIdentity | BindIn)
 
 
 def _is_base(item: tuple[str, object]) -> bool:

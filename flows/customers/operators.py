@@ -14,6 +14,7 @@ from flows.customers.bases import Bases, NewBase, read_base, saved_base
 from flows.customers.batch import Out, due
 from flows.customers.brakes import Brakes
 from flows.customers.bucket import Bucket
+from flows.customers.decoding import AllIdentity
 from flows.customers.packed import Packed, generation_of
 from flows.customers.resolve import Incoming, Resolved, Resolver
 from flows.customers.rule_index import RuleBook
@@ -30,16 +31,19 @@ from flows.metrics import Metrics
 _FORMAT = 3
 
 
-class ResolveStep(StatefulBatchLogic[Incoming, Resolved, bytes]):
+class ResolveStep(StatefulBatchLogic[Incoming | AllIdentity, Resolved, bytes]):
     """One partition of identity."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
-    def on_batch(self, values: list[Incoming]) -> tuple[list[Resolved], bool]:
+    def on_batch(self, values: list[Incoming | AllIdentity]) -> tuple[list[Resolved], bool]:
         """Each in its order."""
+        found: list[Resolved] = []
         with told(names.CUSTOMERS_RESOLVE):
-            found = [trigger for value in values for trigger in self._resolver.take(value)]
+            for value in values:
+                for each in value.entries if isinstance(value, AllIdentity) else (value,):
+                    found += self._resolver.take(each)
         return found, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes:

@@ -1,7 +1,8 @@
 """The source of a compacted topic: all that is latest in one batch at every start, then what is new.
 
 It needs no gate and no offset: its first batch lies in the first epoch, before any gated source speaks, so
-that the step it feeds has read the partition to the end seen then before it answers anything.
+that the step it feeds has read the partition to the end seen then before it answers anything. It reads when it is
+first asked and not when it is built: an epoch is under way by then, and what takes long counts into its time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from flows.engine.clock import LONGEST_SLEEP_MS, moment
 from flows.engine.clocks import PartitionClock
 from flows.engine.messages import UNWATCHED, Item, ToItems, Watch, part_names
 from flows.engine.told import told
-from flows.topics.port import Message, Topics, read_latest
+from flows.topics.port import Message, Reader, Topics, read_latest
 
 AtStart = Callable[[list[Message], int | None], list[Item]]
 
@@ -33,10 +34,8 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
         batch: int,
         watch: Watch,
     ) -> None:
-        found, end = read_latest(topics, topic, partition)
-        self._found: list[Message] | None = sorted(found.values(), key=lambda message: message.offset)
-        self._topics = topics
-        self._reader = topics.reader(topic, partition, end)
+        self._topics, self._topic, self._partition = topics, topic, partition
+        self._reader: Reader | None = None
         self._to_items, self._at_start = to_items, at_start
         self._batch = batch
         self._watch = watch
@@ -45,18 +44,19 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
 
     def next_batch(self) -> list[Item]:
         """First all that is latest, whatever its size; then what is new, tombstones too."""
-        if self._found is None and self._watch.stopping():
+        reader = self._reader
+        if reader is not None and self._watch.stopping():
             raise StopIteration
         with told("latest"):
             self._clock.epoch_ended()
-            if self._found is not None:
-                messages, self._found = self._found, None
+            if reader is None:
+                messages = self._latest()
                 self._idle = not messages
                 return self._at_start(messages) if messages else []
             asked = self._watch.clock()
-            messages = self._reader.read(self._batch)
+            messages = reader.read(self._batch)
             appended = messages[-1].appended if messages else None
-            self._clock.has_read(asked, at_end=self._reader.at_end, at=appended, appended=appended)
+            self._clock.has_read(asked, at_end=reader.at_end, at=appended, appended=appended)
             self._idle = not messages
             return self._to_items(messages) if messages else []
 
@@ -66,13 +66,22 @@ class LatestPartition(StatefulSourcePartition[Item, int]):
 
     def snapshot(self) -> int:
         """How far it has read: a start reads all again, but may tell what is new to it."""
+        if self._reader is None:
+            raise RuntimeError("a compacted topic was saved before it was read")
         self._clock.snapshot()
         return self._reader.position
 
     def close(self) -> None:
         """Let go of the reader."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
         self._topics.close()
+
+    def _latest(self) -> list[Message]:
+        """All that is latest up to the end seen now, behind which it is read on."""
+        found, end = read_latest(self._topics, self._topic, self._partition)
+        self._reader = self._topics.reader(self._topic, self._partition, end)
+        return sorted(found.values(), key=lambda message: message.offset)
 
 
 class LatestSource(FixedPartitionedSource[Item, int]):
@@ -103,7 +112,7 @@ class LatestSource(FixedPartitionedSource[Item, int]):
         return part_names(self._open_topics, self._topic)
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> LatestPartition:
-        """Read one partition to the end seen now."""
+        """One partition, not yet read."""
         to_items, at_start = self._to_items, self._at_start
 
         def first(messages: list[Message]) -> list[Item]:
