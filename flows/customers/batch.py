@@ -183,11 +183,11 @@ class Batch:
             self._settle(customer)
 
     def _erase(self, found: Erase) -> None:
-        """Nothing stays but that he is erased, and what others wait for."""
+        """Nothing stays but that he is erased, what others wait for, and where that went which is others' now."""
         customer = self._open(found.customer)
         if customer.erased:
             return
-        left = Customer(name=customer.name, erased=found.number, owed=customer.owed)
+        left = Customer(name=customer.name, erased=found.number, owed=customer.owed, moved=customer.moved)
         self._customers.put(customer.name, left)
         self._left.add(customer.name)
         self._settle(left)
@@ -216,8 +216,6 @@ class Batch:
     def _dispatch(self, name: str, trigger: Stashed, came: int = -1) -> None:
         """To the rules, on to somebody else, or into the stash; `came` is the number of the handoff that brought it."""
         customer = self._open(name)
-        if customer.erased:
-            return
         told = isinstance(trigger, OutcomeOf | AnswerOf)
         onward = (
             handoffs.everything_gone(customer) if told else handoffs.goes_on(customer, trigger.part, came)
@@ -232,7 +230,8 @@ class Batch:
                 for label, moved in customer.moved.items():
                     if moved.number > came:
                         self._stray(customer, label, moved, trigger)
-            self._judged(customer, handoffs.for_customer(trigger, name))
+            if not customer.erased:
+                self._judged(customer, handoffs.for_customer(trigger, name))
 
     def _stray(self, customer: Customer, label: str, moved: Moved, trigger: Stashed) -> None:
         key = (customer.name, moved.target, label, moved.number)

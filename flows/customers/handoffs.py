@@ -17,7 +17,8 @@ from flows.customers.state import Customer, Moved, Owed, Part
 from flows.customers.triggers import AlarmFor, EventFor, Expect, HandOver, RoleEnded, Stray
 from flows.schema import Handoff, encode
 
-_MOST_TAKEN = 256
+_MOST_KEPT = 256
+"""So many labels that went away, and handoffs that came, are known of a customer; the oldest half is forgotten."""
 _T = TypeVar("_T", bound=Stray)
 
 
@@ -97,7 +98,7 @@ def give(customer: Customer, owed: Owed) -> list[Handoff]:
     parts = _leave(customer, owed.label)
     if not (parts or owed.expected):
         return []
-    customer.moved[owed.label] = Moved(owed.target, owed.number)
+    _note_moved(customer, owed.label, Moved(owed.target, owed.number))
     return [_handoff(customer, owed.target, owed.label, owed.number, parts)]
 
 
@@ -109,7 +110,7 @@ def given(customer: Customer, handoff: Handoff) -> None:
     if not _gives(customer, owed):
         return
     _leave(customer, handoff.label)
-    customer.moved[handoff.label] = Moved(handoff.target, handoff.number)
+    _note_moved(customer, handoff.label, Moved(handoff.target, handoff.number))
     customer.owed = [
         o
         for o in customer.owed
@@ -219,6 +220,14 @@ def _let_go(customer: Customer, parts: dict[str, Part]) -> None:
             customer.pending.pop(decision, None)
 
 
+def _note_moved(customer: Customer, label: str, moved: Moved) -> None:
+    """That everything went is never forgotten; what comes for a label that is forgotten stays here."""
+    customer.moved[label] = moved
+    if len(customer.moved) > _MOST_KEPT:
+        newest = sorted(customer.moved.items(), key=lambda each: (each[0] != "", -each[1].number, each[0]))
+        customer.moved = dict(newest[: _MOST_KEPT // 2])
+
+
 def _join(customer: Customer, name: str, part: Part) -> None:
     """Of two copies of a part the greater number wins."""
     mine = customer.parts.get(name)
@@ -242,8 +251,8 @@ def _taken(customer: Customer, handoff: Handoff) -> None:
     customer.taken[key] = max(customer.taken.get(key, 0), handoff.number)
     if customer.expected.get(key, handoff.number + 1) <= handoff.number:
         del customer.expected[key]
-    if len(customer.taken) > _MOST_TAKEN:
-        newest = sorted(customer.taken.items(), key=lambda each: (-each[1], each[0]))[: _MOST_TAKEN // 2]
+    if len(customer.taken) > _MOST_KEPT:
+        newest = sorted(customer.taken.items(), key=lambda each: (-each[1], each[0]))[: _MOST_KEPT // 2]
         customer.taken = dict(newest)
 
 

@@ -6,17 +6,19 @@ from typing import Any
 
 import msgspec
 
+from flows.customers import handoffs
 from flows.customers.batch import Out, due
 from flows.customers.bucket import Bucket
 from flows.customers.packed import Packed
 from flows.customers.resolve import EventIn, IdentityIn, Resolver
 from flows.customers.rule_index import RuleBook
 from flows.customers.rule_limits import Decided
-from flows.customers.triggers import EventFor, Expect, HandedOver, HandOver, RulesChanged
+from flows.customers.state import Customer, Owed, Part
+from flows.customers.triggers import Erase, EventFor, Expect, HandedOver, HandOver, OutcomeOf, RulesChanged
 from flows.rules.model import Aggregate, Rule
-from flows.schema import Decision, Handoff, Identity, Role
+from flows.schema import Decision, Handoff, Identity, Profile, Role
 from tests.unit.customers.desk import act, rules, step, then
-from tests.unit.customers.world import HOUR, T0, TENANT, Sets, World, event, owned
+from tests.unit.customers.world import HOUR, T0, TENANT, Sets, World, event, outcome, owned
 
 
 def decisions(out: list[Out]) -> list[Decision]:
@@ -115,3 +117,32 @@ def test_whoever_is_two_things_to_a_car_has_each_event_by_what_made_him_so() -> 
         ("crm:1|c-ann|0", (), True),
         ("crm:2|c-ann|0", ("seen",), False),
     ]
+
+
+def test_an_outcome_for_who_took_something_finds_him_though_who_gave_it_is_erased_since() -> None:
+    """An outcome names whom it was decided for: he left a label to another before he was forgotten."""
+    care = Rule(name="care", event="a", do={"raised": (act("open_case", about="care"),)})
+    bucket = Bucket(TENANT, RuleBook(Sets(rules(care))), lambda: T0, Packed(due=due))
+    (raised,) = decisions(bucket.take([msgspec.structs.replace(begins("c-1"), rules=("care",))]))
+    leaves = HandOver(source="c-1", target="c-2", label="email:c-1", number=5, expected=True)
+    bucket.take([handed(bucket.take([leaves])), Erase(customer="c-1", number=6)])
+    resolved = outcome(raised.actions[0].action.id, "c-1", "accepted")
+    stray = handed(bucket.take([OutcomeOf(msgspec.structs.replace(resolved, result="resolved"))]))
+    assert stray.customer == "c-2"
+    (profile,) = (each for each in bucket.take([stray]) if isinstance(each, Profile))
+    assert (profile.customer, profile.open) == ("c-2", {})
+    gone = bucket.take([begins("c-1")])
+    assert [each for each in gone if isinstance(each, Profile)] == []
+
+
+def test_only_so_many_labels_that_went_away_are_known() -> None:
+    """A hub whose identifiers are given away one by one does not grow; that all has gone is known for ever."""
+    hub = Customer(name="c-1")
+    for number in range(1, 1000):
+        hub.parts[f"email:{number}|c-1|0"] = Part(number=1)
+        asked = Owed("c-2", f"email:{number}", number, 1, [0], expected=True)
+        assert len(handoffs.give(hub, asked)[-1].parts) == 1
+    assert len(hub.moved) <= 256
+    assert hub.moved["email:999"].number == 999
+    handoffs.give(hub, Owed("c-2", "", 1000, 1, [0], expected=True))
+    assert handoffs.everything_gone(hub) is not None
