@@ -102,6 +102,8 @@ def value_at(said: Mapping[str, Any], path: str) -> Any:
 
     The nested value counts; where nothing stands there, a key of the object itself that is the path as a whole does.
     """
+    if "." not in path:
+        return said.get(path)
     found: Any = said
     for part in path.split("."):
         if not isinstance(found, Mapping) or part not in found:

@@ -14,11 +14,13 @@ A team's steps lie behind `events`, beside the decisions and before the actions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol, cast
 
 import bytewax.operators as op  # pyright: ignore[reportMissingTypeStubs]
 from bytewax.dataflow import Dataflow, Stream
 from bytewax.operators import KeyedStream  # pyright: ignore[reportMissingTypeStubs]
+from prometheus_client import Counter
 
 from flows.clocks import ClockReader
 from flows.customers import decoding, operators, outgoing
@@ -224,6 +226,17 @@ class Counted:
         self._topics = topics
         self._actions = actions
 
+        # Prometheus checks and locks at each look-up.
+        @cache
+        def decisions(rule: str, verdict: str) -> Counter:
+            return metrics.decisions.labels(rule=rule, verdict=verdict)
+
+        @cache
+        def acted(kind: str, lane: str) -> Counter:
+            return metrics.actions.labels(kind=kind, lane=lane)
+
+        self._decisions, self._acted = decisions, acted
+
     def dead_letter(self, item: tuple[str, Outgoing]) -> tuple[str, Outgoing]:
         """Count by reason."""
         reason = dict(item[1].headers).get("__connect.errors.exception.class.name", b"").decode()
@@ -235,10 +248,10 @@ class Counted:
         decided = item[1]
         decision = decided.decision
         if not decided.folded:
-            self._metrics.decisions.labels(rule=decision.rule, verdict=decision.verdict).inc()
+            self._decisions(decision.rule, decision.verdict).inc()
             for planned in decision.actions:
                 if planned.status == "published":
-                    self._metrics.actions.labels(kind=planned.action.kind, lane=planned.action.lane).inc()
+                    self._acted(planned.action.kind, planned.action.lane).inc()
                 elif planned.status == "held":
                     self._metrics.held_actions.labels(rule=decision.rule).inc()
         whole = outgoing.of_decided if self._actions else outgoing.of_decision
