@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable
 import msgspec
 import sqlalchemy as sa
 
-from flows.identity.clusters import Piece
+from flows.identity.clusters import Piece, severed
 from flows.identity.evidence import Judgement
 from flows.identity.explain import Asked, Known
-from flows.identity.judged import judgements_about
+from flows.identity.judged import apart, judgements_about
 from flows.identity.judgements import Side
 from flows.identity.matching import MOST_HOLDERS, Matching
 from flows.identity.rows import rows_where
@@ -105,7 +105,9 @@ def known_of(
 def about(connection: sa.Connection, whom: str) -> About:
     """All that is known of a customer."""
     pieces = _pieces_of(connection, [whom])
-    tokens = _tokens(pieces)
+    named = _tokens(pieces)
+    judged = apart(connection, named)
+    tokens = _tokens(severed(piece, judged) for piece in pieces)
     own = _own(connection, whom, tokens)
     columns = sa.select(evidence.c.id, evidence.c.source)
     sources = {row.id: row.source for row in rows_where(connection, columns, evidence.c.id, _ids(pieces))}
@@ -120,7 +122,7 @@ def about(connection: sa.Connection, whom: str) -> About:
         sources=sources,
         records=tuple(_record.decode(row.content) for row in said),
         roles=tuple(_roles(connection, whom, _ids(pieces))),
-        judgements=tuple(sorted(judgements_about(connection, tokens), key=lambda each: each.age)),
+        judgements=tuple(sorted(judgements_about(connection, named), key=lambda each: each.age)),
         merged=tuple(sorted(merged)),
     )
 

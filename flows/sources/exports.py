@@ -11,6 +11,7 @@ import msgspec
 from flows.archives.compression import Read, unwatched
 from flows.archives.csv import Table, is_csv
 from flows.archives.jsonl import numbered_lines
+from flows.errors import CsvHeaderWrong
 from flows.sources.row import CHANGED, DELETED, MAX_BYTES, RowRefused, SentRow, row_of
 
 _ROWS = 1000
@@ -79,6 +80,9 @@ def _bare(row: dict[str, Any], source: str | None, time: str, place: str) -> Sen
 def _table(path: Path, read: Read) -> Iterator[tuple[int, dict[str, Any] | RowRefused]]:
     """The rows of a table by the names of its header; an empty cell is nothing."""
     table = Table(path, read)
+    twice = [name for name in table.header if name and table.header.count(name) > 1]
+    if twice:
+        raise CsvHeaderWrong(str(path), f"names the column {twice[0]!r} twice")
     for rows, lines, unread in table.read(_ROWS):
         found = [_cells(table.header, row) for row in rows]
         unreadable = [RowRefused("wrong_type", unread)] if unread else []

@@ -287,6 +287,15 @@ def test_who_has_a_row_from_the_future_is_forgotten_with_it(
         assert telltale("identity", "show", handle).code == 2
 
 
+def test_what_was_judged_not_to_be_theirs_is_shown_as_judged_alone(world: World, telltale: Telltale) -> None:
+    """An address that a person split off stands no more among the identifiers of the row that names it."""
+    split = ("identity", "split", "email:ada@example.com", "--from", "crm:0031", "--reason", "her son's")
+    judged(world, telltale(*split))
+    found = json.loads(telltale("identity", "show", "crm:0031", "-o", "json").out)
+    assert "email" not in {each["token"].partition(":")[0] for each in found["identifiers"]}
+    assert {each["kind"] for each in found["judgements"]} == {"split"}
+
+
 def test_another_secret_takes_over_the_vault(
     world: World, telltale: Telltale, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,3 +148,11 @@ def test_wrong_input_is_one_paragraph(telltale, declared):
     said = telltale("sources", "check", "crm.csv")
     assert (said.code, said.out) == (2, "")
     assert "No source is declared. Write a sources.yaml beside telltale.toml." in said.err
+
+
+def test_a_column_that_is_named_twice_is_refused(telltale, declared):
+    """Which of the two is meant nobody can say."""
+    (declared / "twice.csv").write_text("id,mail,id\n1,a@b.de,2\n")
+    said = telltale("sources", "check", "--source", "crm", "twice.csv")
+    assert said.code == 2
+    assert "names the column 'id' twice" in " ".join(said.err.split())
