@@ -19,7 +19,6 @@ from flows.identity.tables import (
     customer,
     evidence,
     evidence_key,
-    record,
     vault_attribute,
     vault_key,
     vault_value,
@@ -62,12 +61,11 @@ def _taken_out(connection: sa.Connection, handles: Iterable[str]) -> Rows:
         return rows[table]
 
     pieces = take(evidence.c.id, handles)
-    held = take(evidence_key.c.evidence, handles)
-    take(record.c.handle, handles)
-    take(assignment.c.token, {row["token"] for row in held})
+    tokens = {token for row in pieces for token in row["tokens"]}
+    take(evidence_key.c.token, tokens)
+    take(assignment.c.token, tokens)
     owners = {row["customer"] for row in pieces if row["customer"] is not None}
-    for column in (customer.c.id, vault_key.c.customer):
+    for column in (customer.c.id, vault_key.c.customer, vault_value.c.customer):
         take(column, owners)
-    take(vault_value.c.token, {row["token"] for row in held})
     take(vault_attribute.c.record, handles)
     return {table: some for table, some in rows.items() if some}

@@ -76,12 +76,15 @@ class Desk(msgspec.Struct, frozen=True):
     def labels(self, tokens: Iterable[str], reveal: bool) -> Labels:
         """What tokens are called; without the vault's key values stay unknown."""
         from flows.cli.identity_view import Labels
+        from flows.identity.known import customers_with
         from flows.identity.vault import Vault
 
         master = vault_key(self.settings, reveal)
         if master is None:
             return Labels({}, reveal)
-        return Labels(Vault(self.connection, self.settings.tenant, master).reveal(tokens), reveal)
+        named = set(tokens)
+        vault = Vault(self.connection, self.settings.tenant, master)
+        return Labels(vault.reveal(named, customers_with(self.connection, named)), reveal)
 
 
 def vault_key(settings: Settings, needed: bool) -> MasterKey | None:

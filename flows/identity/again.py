@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -63,10 +62,12 @@ class Again:
 
     def _look_at(self, connection: sa.Connection, ids: Collection[str]) -> None:
         """Divide some of the evidence anew, and all that was or will be one with it."""
-        columns = sa.select(evidence_key)
-        rows = list(_mappings(rows_where(connection, columns, evidence_key.c.evidence, ids)))
-        for row in rows:
-            row["role"] = self._matching.role(row["token"], row["role"] == "composite")
+        columns = sa.select(evidence.c.id, evidence.c.tokens, evidence.c.composites)
+        rows = [
+            {"token": token, "evidence": piece, "role": self._matching.role(token, token in composites)}
+            for piece, held, composites in rows_where(connection, columns, evidence.c.id, ids)
+            for token in {*held, *composites}
+        ]
         upsert(connection, evidence_key, rows)
         tokens = {row["token"] for row in rows}
         self._intake.follow(connection, Taken(touched=tokens, lost=tokens, anew=True), Batch())
@@ -76,8 +77,3 @@ def _fingerprint(matching: Matching, rules: RuleSet) -> str:
     """Of all that says what a row or an event means for identity."""
     plain = msgspec.json.encode([matching.fingerprint(), rules.sources], order="deterministic")
     return hashlib.blake2b(plain, digest_size=12).hexdigest()
-
-
-def _mappings(rows: list[Any]) -> Iterator[dict[str, Any]]:
-    names = evidence_key.c.keys()
-    return (dict(zip(names, row, strict=True)) for row in rows)

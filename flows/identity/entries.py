@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from flows.schema import Identity, encode
 MOST_WAS = 16
 _NUMBER = "number"
 
+Entry = tuple[int, str, bytes]
+"""(number, key, value), as it is in the outbox and goes onto the bus."""
+
 
 class Entries:
     """The entries of one transaction."""
@@ -21,7 +25,7 @@ class Entries:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._number = int(read_state(connection, _NUMBER) or 0)
-        self._rows: list[dict[str, object]] = []
+        self._rows: list[dict[str, Any]] = []
 
     def number(self) -> int:
         """The number of the next entry."""
@@ -34,12 +38,12 @@ class Entries:
         self._rows.append({"number": self._number, "key": key, "value": encode(numbered)})
         return self._number
 
-    def write(self) -> int:
-        """Write all of them, and return how many."""
+    def write(self) -> list[Entry]:
+        """Write all of them, and return them in the order of their numbers."""
         if self._rows:
             upsert(self._connection, outbox, self._rows)
             write_state(self._connection, _NUMBER, str(self._number))
-        return len(self._rows)
+        return [(row["number"], row["key"], row["value"]) for row in self._rows]
 
 
 def with_past(was: Collection[str], old: str | None, new: str | None) -> list[str]:

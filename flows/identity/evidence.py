@@ -16,6 +16,7 @@ from flows.identity.clusters import Kind
 from flows.sources.model import Identifier, SourceRecord
 
 JudgementKind = Literal["merge", "split", "erase"]
+_plain = msgspec.json.Encoder()
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -93,7 +94,15 @@ class Said(msgspec.Struct):
             "version": self.version,
             "deleted": self.deleted,
             "customer": None if self.deleted else customer,
+            "tokens": () if self.deleted else self.tokens,
+            "composites": () if self.deleted else self.composites,
+            "content": self.content,
         }
+
+    @property
+    def content(self) -> bytes | None:
+        """What is kept of a row as long as it counts."""
+        return None if self.record is None or self.deleted else _plain.encode(public(self.record))
 
 
 def version_of(record: SourceRecord, key: bytes, row: object = None) -> str:

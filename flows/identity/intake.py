@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flows.identity.assigning import Assigned, Customer, assign, merged_into, owners
 from flows.identity.clusters import partition
-from flows.identity.entries import Entries, with_past
+from flows.identity.entries import Entries, Entry, with_past
 from flows.identity.evidence import Batch
 from flows.identity.keeping import Keeping
 from flows.identity.matching import Matching
@@ -28,16 +28,16 @@ _MINTED = "minted"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a batch: pieces that were new by kind, customers merged and split off, entries, tokens shared now.
+    """What came of a batch: pieces that were new by kind, customers merged and split off, tokens shared now.
 
-    `region` is how many pieces had to be looked at.
+    `entries` are in the outbox now, `region` is how many pieces had to be looked at.
     """
 
     new: Mapping[str, int] = {}
     merged: int = 0
     split: int = 0
     shared: int = 0
-    entries: int = 0
+    entries: Sequence[Entry] = ()
     region: int = 0
 
 
@@ -169,12 +169,14 @@ class _Minting:
 
     def __init__(self, connection: sa.Connection, chance: random.Random) -> None:
         self._connection, self._chance = connection, chance
+        # Those of one batch begin alike, so that what is kept of them lies side by side.
+        self._begin = f"{chance.getrandbits(16):04x}"
         self._number = self._begun = int(read_state(connection, _MINTED) or 0)
 
     def mint(self) -> Customer:
         """A fresh customer with a random id."""
         self._number += 1
-        return Customer(f"customer:{self._chance.getrandbits(48):012x}", self._number)
+        return Customer(f"customer:{self._begin}{self._chance.getrandbits(32):08x}", self._number)
 
     def write(self) -> None:
         """Note the last number."""

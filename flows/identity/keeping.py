@@ -28,12 +28,7 @@ class Keeping:
         vault = Vault(connection, self._tenant, self._master)
         held = _held(region, assigned)
         vault.move(_moves(region, assigned, held))
-        dropped: defaultdict[str, set[str]] = defaultdict(set)
-        for token, whose in taken.dropped:
-            if token not in held.get(whose, ()):
-                dropped[whose].add(token)
-        for whose, tokens in dropped.items():
-            vault.forget(whose, tokens)
+        vault.forget([(token, whose) for token, whose in taken.dropped if token not in held.get(whose, ())])
         vault.keep(_kept(assigned, taken, batch))
         if taken.erased:
             vault.erase(taken.erased)
@@ -54,8 +49,13 @@ def _moves(region: Region, assigned: Assigned, held: dict[str, set[str]]) -> Ite
         old = region.whose[piece]
         if old is not None and old != new:
             going[old, new].update(region.pieces[piece].tokens)
-    for (old, new), tokens in sorted(going.items()):
-        yield Move(tokens=tokens, source=old, target=new, shared=tokens & held.get(old, set()))
+    stays = {old: set(held.get(old, ())) for old, _ in going}
+    moves: list[Move] = []
+    for (old, new), tokens in sorted(going.items(), reverse=True):
+        moves.append(Move(tokens=tokens, source=old, target=new, shared=tokens & stays[old]))
+        # Who comes later takes it from there, too: a token that goes to several stays until the last has it.
+        stays[old] |= tokens
+    return reversed(moves)
 
 
 def _kept(assigned: Assigned, taken: Taken, batch: Batch) -> Iterable[Kept]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 import msgspec
@@ -14,8 +13,9 @@ from flows.identity.explain import Asked, Known
 from flows.identity.judged import apart, judgements_about
 from flows.identity.judgements import Side
 from flows.identity.matching import MOST_HOLDERS, Matching
+from flows.identity.region import PIECE
 from flows.identity.rows import rows_where
-from flows.identity.tables import assignment, customer, evidence, evidence_key, record, role_claim
+from flows.identity.tables import assignment, customer, evidence, evidence_key, role_claim
 from flows.schema import Role
 from flows.sources.model import SourceRecord
 
@@ -111,7 +111,8 @@ def about(connection: sa.Connection, whom: str) -> About:
     own = _own(connection, whom, tokens)
     columns = sa.select(evidence.c.id, evidence.c.source)
     sources = {row.id: row.source for row in rows_where(connection, columns, evidence.c.id, _ids(pieces))}
-    said = rows_where(connection, sa.select(record.c.content), record.c.handle, _ids(pieces))
+    rows = evidence.c.content.is_not(None)
+    said = rows_where(connection, sa.select(evidence.c.content), evidence.c.id, _ids(pieces), rows)
     merged = connection.execute(sa.select(customer.c.id).where(customer.c.survivor == whom)).scalars()
     return About(
         customer=whom,
@@ -141,15 +142,18 @@ def _pieces_of(connection: sa.Connection, customers: Collection[str]) -> list[Pi
 
 def _pieces(connection: sa.Connection, ids: Collection[str]) -> list[Piece]:
     """Pieces that count, with what they hold."""
-    keys = sa.select(evidence_key.c.evidence, evidence_key.c.token, evidence_key.c.role)
-    tokens, composites = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
-    for row in rows_where(connection, keys, evidence_key.c.evidence, ids):
-        (composites if row.role == "composite" else tokens)[row.evidence].append(row.token)
-    columns = sa.select(evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last)
+    columns = sa.select(*PIECE)
     return [
-        Piece(row.id, row.kind, row.first, row.last, tuple(tokens[row.id]), tuple(composites[row.id]))
+        Piece(row.id, row.kind, row.first, row.last, row.tokens, row.composites)
         for row in rows_where(connection, columns, evidence.c.id, ids, sa.not_(evidence.c.deleted))
     ]
+
+
+def customers_with(connection: sa.Connection, tokens: Collection[str]) -> set[str]:
+    """The customers whose evidence holds any of the tokens."""
+    columns = sa.select(evidence.c.customer).join(evidence_key, evidence.c.id == evidence_key.c.evidence)
+    known = evidence.c.customer.is_not(None)
+    return {row[0] for row in rows_where(connection, columns.distinct(), evidence_key.c.token, tokens, known)}
 
 
 def _holders(connection: sa.Connection, tokens: Iterable[str]) -> set[str]:

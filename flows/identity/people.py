@@ -13,7 +13,7 @@ from flows.identity.assigning import Customer
 from flows.identity.entries import Entries
 from flows.identity.reconcile import person_of
 from flows.identity.rows import rows_where
-from flows.identity.tables import record
+from flows.identity.tables import evidence
 from flows.schema import Identity, encode
 from flows.sources.model import SourceRecord, Sources
 
@@ -63,6 +63,6 @@ def records_by_customer(of: Mapping[str, str], handles: Collection[str]) -> dict
 
 def _said(connection: sa.Connection, handles: Collection[str]) -> dict[str, SourceRecord]:
     """What rows say."""
-    columns = sa.select(record.c.handle, record.c.content)
-    rows = rows_where(connection, columns, record.c.handle, handles)
-    return {handle: _decoder.decode(content) for handle, content in rows}
+    columns = sa.select(evidence.c.id, evidence.c.content)
+    rows = rows_where(connection, columns, evidence.c.id, handles)
+    return {handle: _decoder.decode(content) for handle, content in rows if content is not None}

@@ -19,6 +19,16 @@ from flows.identity.rows import rows_where
 from flows.identity.tables import assignment, evidence, evidence_key
 from flows.identity.taking import Taken
 
+PIECE = (
+    evidence.c.id,
+    evidence.c.kind,
+    evidence.c.first,
+    evidence.c.last,
+    evidence.c.tokens,
+    evidence.c.composites,
+    evidence.c.customer,
+)
+
 
 class Token(msgspec.Struct):
     """What is known of a token: a row of `assignment`, being changed."""
@@ -148,20 +158,15 @@ class Reading:
 
     def _add(self, ids: set[str]) -> set[str]:
         """Read pieces, and return what they hold."""
-        columns = sa.select(
-            evidence.c.id, evidence.c.kind, evidence.c.first, evidence.c.last, evidence.c.customer
-        )
         stands = sa.not_(evidence.c.deleted)
-        rows = rows_where(self._connection, columns, evidence.c.id, ids - self._taken.gone.keys(), stands)
-        held = {row[0]: (list[str](), list[str]()) for row in rows}
-        keys = sa.select(evidence_key.c.evidence, evidence_key.c.token, evidence_key.c.role)
-        for piece, token, role in rows_where(self._connection, keys, evidence_key.c.evidence, held):
-            held[piece][1 if role == "composite" else 0].append(token)
-        for piece, kind, first, last, whose in rows:
-            tokens, composites = held[piece]
-            self._region.pieces[piece] = Piece(piece, kind, first, last, tuple(tokens), tuple(composites))
+        ids = ids - self._taken.gone.keys()
+        held: set[str] = set()
+        for row in rows_where(self._connection, sa.select(*PIECE), evidence.c.id, ids, stands):
+            piece, kind, first, last, tokens, composites, whose = row
+            self._region.pieces[piece] = Piece(piece, kind, first, last, tokens, composites)
             self._region.whose[piece] = whose
-        return {token for both in held.values() for tokens in both for token in tokens}
+            held.update(tokens, composites)
+        return held
 
 
 def others_who_hold(

@@ -2,7 +2,7 @@
 
 In this order, so that a kill at any point is made good by doing the same again: dead letters onto the bus; evidence,
 what follows from it, the outbox and the offsets in one transaction; the outbox onto the bus, in the order of its
-numbers; then it is emptied.
+numbers; then it is emptied, in the transaction of the next batch or, when there is none, in one of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -19,6 +19,7 @@ import structlog
 from flows.clocks import ClockWriter
 from flows.errors import RulesWrong
 from flows.identity.again import Again
+from flows.identity.entries import Entry
 from flows.identity.intake import Intake, Result
 from flows.identity.keeping import Keeping
 from flows.identity.matching import Matching
@@ -96,22 +97,25 @@ class Service:
         self._partitions = Partitions(topics, self._sources, offsets, self._names.group(GROUP), clocks, clock)
         self._key = settings.tenant_key.encode()
         self._keeping = self._vault()
+        self._published: int | None = None
         self._take_up(self._rules.current)
 
     def run(self, stop: threading.Event, *, until_idle: bool) -> None:
         """Until `stop`, or until idle: publish what waits, then take in batch after batch."""
         look_at = self._clock() + _LOOK_FOR_RULES_MS
         try:
-            self.publish()
+            self.publish_kept()
             while not stop.is_set():
                 if self._clock() >= look_at:
                     self._look_for_rules()
                     look_at = self._clock() + _LOOK_FOR_RULES_MS
                 if self.step():
                     continue
+                self.confirm()
                 if until_idle and self._partitions.at_end():
                     break
                 stop.wait(_IDLE_S)
+            self.confirm()
         finally:
             self._partitions.close()
             self._rules.close()
@@ -125,40 +129,54 @@ class Service:
             for place, messages in read.items():
                 self._understand(place, messages, said)
             self._bury(said)
-            self._count(self.take(said, self._partitions.positions(read)))
+            result = self.take(said, self._partitions.positions(read))
+            self._count(result)
             self._metrics.identity_batch_seconds.observe(time.perf_counter() - begun)
-            self.publish()
+            self.publish(result.entries)
         self._partitions.handled(read, said.times)
         return bool(read)
 
     def take(self, said: Read, offsets: dict[Place, int]) -> Result:
         """Commit evidence and what follows from it, with the offsets that it came up to."""
         with self._database.begin() as connection:
+            self._empty(connection)
             result = self._intake.take(connection, said.batch())
             write_offsets(connection, offsets)
+        self._published = None
         return result
 
-    def publish(self) -> None:
-        """Write what is in the outbox onto the bus, in its order, and take it out."""
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Write what was committed onto the bus, in its order."""
+        self._metrics.identity_outbox_waiting.set(len(entries))
+        for _, key, value in entries:
+            self._writer.write(self._names.identity, value, key=key.encode())
+        if entries:
+            self._writer.flush()
+            self._published = entries[-1][0]
+        self._metrics.identity_outbox_waiting.set(0)
+
+    def publish_kept(self) -> None:
+        """Publish what is in the outbox, and take it out."""
+        self.confirm()
         while True:
             with self._database.begin() as connection:
                 columns = sa.select(outbox.c.number, outbox.c.key, outbox.c.value)
                 rows = connection.execute(columns.order_by(outbox.c.number).limit(_AT_ONCE)).all()
-            self._metrics.identity_outbox_waiting.set(len(rows))
             if not rows:
                 return
-            for _, key, value in rows:
-                self._writer.write(self._names.identity, value, key=key.encode())
-            self._writer.flush()
-            self.confirm(rows[-1][0])
-            if len(rows) < _AT_ONCE:
-                self._metrics.identity_outbox_waiting.set(0)
-                return
+            self.publish([(number, key, value) for number, key, value in rows])
+            self.confirm()
 
-    def confirm(self, number: int) -> None:
-        """The bus has all entries up to a number."""
-        with self._database.begin() as connection:
-            connection.execute(sa.delete(outbox).where(outbox.c.number <= number))
+    def confirm(self) -> None:
+        """Take out of the outbox what the bus has."""
+        if self._published is not None:
+            with self._database.begin() as connection:
+                self._empty(connection)
+            self._published = None
+
+    def _empty(self, connection: sa.Connection) -> None:
+        if self._published is not None:
+            connection.execute(sa.delete(outbox).where(outbox.c.number <= self._published))
 
     def _understand(self, place: Place, messages: list[Message], said: Read) -> None:
         """Read the messages of one partition."""
@@ -218,7 +236,7 @@ class Service:
         if again.is_due():
             _log.info("looking at all evidence again", rule_set=rules.number)
             for _ in again.run():
-                self.publish()
+                self.publish_kept()
             # Rows may be read otherwise, too: those that the bus still has.
             self._partitions.read_again(self._names.source_records)
 

@@ -1,6 +1,6 @@
 """The tables of the identity service, on SQLite and PostgreSQL alike; `migrations/` makes them.
 
-What is evidence stands in `evidence`, `evidence_key`, `record`, `role_claim` and `judgement`. Who is who
+What is evidence stands in `evidence`, `evidence_key`, `role_claim` and `judgement`. Who is who
 (`customer`, `assignment`, and `customer` of the others) follows from it and is kept for speed. Personal values stand in
 the three `vault_` tables alone, sealed. Times are ms since the epoch, `token`s are `kind:hash`.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,9 +22,12 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 metadata = MetaData()
+_tokens, _read_tokens = msgspec.json.Encoder(), msgspec.json.Decoder(tuple[str, ...])
+_MERGED = text("survivor IS NOT NULL")
 
 
 class Names(TypeDecorator[list[str]]):
@@ -41,6 +45,21 @@ class Names(TypeDecorator[list[str]]):
         return value.split() if value else []
 
 
+class Tokens(TypeDecorator[tuple[str, ...]]):
+    """Tokens, whatever stands in them, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        """As they are written."""
+        return _tokens.encode(value or ()).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002
+        """As they are read."""
+        return _read_tokens.decode(value) if value else ()
+
+
 def _table(name: str, *parts: Column[Any] | Index) -> Table:
     """A table whose rows lie in the order of their key, where the database can do that."""
     return Table(name, metadata, *parts, sqlite_with_rowid=False)
@@ -48,6 +67,8 @@ def _table(name: str, *parts: Column[Any] | Index) -> Table:
 
 # A piece of evidence: a row of a source system (its handle), a set of identifiers that events named together, or what a
 # person judged. `customer` is who it belongs to by now; a deleted one stays, so that no older version comes back.
+# What it holds stands in it for being read at once; `content` is the row as it counts now, a SourceRecord without
+# personal values as JSON.
 evidence = _table(
     "evidence",
     Column("id", Text, primary_key=True),
@@ -58,26 +79,19 @@ evidence = _table(
     Column("version", Text, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("customer", Text),
+    Column("tokens", Tokens, nullable=False),
+    Column("composites", Tokens, nullable=False),
+    Column("content", LargeBinary),
     Index("evidence_by_customer", "customer"),
 )
 
-# What a piece of evidence holds. `role`: unique (an account), link (its kind is in `match`), composite (several kinds
+# Who holds a token. `role`: unique (an account), link (its kind is in `match`), composite (several kinds
 # of one `match`, no identifier), plain (resolves, never joins).
 evidence_key = _table(
     "evidence_key",
     Column("token", Text, primary_key=True),
     Column("evidence", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    Index("evidence_key_by_evidence", "evidence", "token", "role"),
-)
-
-# The row of a source system as it counts now: a SourceRecord without personal values, as JSON.
-record = _table(
-    "record",
-    Column("handle", Text, primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("content", LargeBinary, nullable=False),
 )
 
 # What records say of things. `link` is the number of the change that gave the claim to `customer`.
@@ -103,7 +117,7 @@ customer = _table(
     Column("survivor", Text),
     Column("erased", Boolean, nullable=False),
     Column("person", Text),
-    Index("customer_by_survivor", "survivor"),
+    Index("customer_by_survivor", "survivor", sqlite_where=_MERGED, postgresql_where=_MERGED),
 )
 
 # Whose an identifier is (none: nobody's alone), since which number, and who had it before, newest last. `pieces` is how
@@ -168,10 +182,9 @@ vault_key = _table(
 
 vault_value = _table(
     "vault_value",
-    Column("token", Text, primary_key=True),
     Column("customer", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
     Column("ciphertext", LargeBinary, nullable=False),
-    Index("vault_value_by_customer", "customer"),
 )
 
 vault_attribute = _table(

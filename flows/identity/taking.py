@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +15,6 @@ from flows.identity.evidence import (
     Said,
     lay_over,
     newest,
-    public,
     said_by,
     said_by_event,
     said_by_judgement,
@@ -23,12 +22,11 @@ from flows.identity.evidence import (
 )
 from flows.identity.judged import erased_at, judgements_about
 from flows.identity.matching import Matching
-from flows.identity.rows import delete_pairs, delete_where, rows_where, update, upsert
-from flows.identity.tables import evidence, evidence_key, judgement, record
+from flows.identity.rows import delete_pairs, rows_where, update, upsert
+from flows.identity.tables import evidence, evidence_key, judgement
 from flows.sources.model import SourceRecord
 
 EvidenceRow = sa.Row[*tuple[Any, ...]]
-_public = msgspec.json.Encoder()
 
 
 class Taken(msgspec.Struct):
@@ -77,7 +75,7 @@ class Taking:
         erased = erased_at(self._connection, {token for each in came.values() for token in each.tokens})
         said = [each for each in came.values() if self._is_new(each, known.get(each.id), erased)]
         same = {each.id for each in said if (row := known.get(each.id)) and row.version == each.version}
-        said = [each for each in said if each.id not in same or self._reads_otherwise(each)]
+        said = [each for each in said if each.id not in same or _reads_otherwise(each, known[each.id])]
         said += self._erase([each for each in batch.judgements if each.kind == "erase"], {s.id for s in said})
         self._write(said, known)
         return self._taken
@@ -112,14 +110,15 @@ class Taking:
 
     def _beside(self, pairs: Iterable[tuple[str, str]]) -> set[str]:
         """What stands beside both tokens of a pair: evidence that ties them is taken apart by a judgement."""
-        one, two, beside = (evidence_key.alias() for _ in range(3))
+        one, two = evidence_key.alias(), evidence_key.alias()
         found: set[str] = set()
         for a, b in pairs:
-            both = sa.select(beside.c.token).select_from(one).where(one.c.token == a, two.c.token == b)
+            both = sa.select(evidence).select_from(one).where(one.c.token == a, two.c.token == b)
             tied = both.join(two, one.c.evidence == two.c.evidence).join(
-                beside, one.c.evidence == beside.c.evidence
+                evidence, evidence.c.id == one.c.evidence
             )
-            found |= {row[0] for row in self._connection.execute(tied)}
+            for row in self._connection.execute(tied):
+                found |= _held(row)
         return found
 
     def _is_new(self, said: Said, known: EvidenceRow | None, erased: Mapping[str, int]) -> bool:
@@ -137,15 +136,6 @@ class Taking:
             return order > last or (order == last and not known.deleted)
         now = (said.first, said.last, said.source, said.deleted)
         return now != (known.first, known.last, known.source, known.deleted)
-
-    def _reads_otherwise(self, said: Said) -> bool:
-        """Whether a version of a row that is known already says something else, as it does under other rules."""
-        if said.record is None or said.deleted:
-            return True
-        content = sa.select(record.c.content).where(record.c.handle == said.id)
-        if self._connection.execute(content).scalar() != _public.encode(public(said.record)):
-            return True
-        return self._held([said.id])[said.id] != {*said.tokens, *said.composites}
 
     def _erase(self, erasures: list[Judgement], again: set[str]) -> list[Said]:
         """What is written already and is to count no more."""
@@ -167,7 +157,7 @@ class Taking:
     def _write(self, said: list[Said], known: dict[str, EvidenceRow]) -> None:
         """Write pieces and what they hold."""
         known |= {row.id: row for row in self._rows({each.id for each in said} - known.keys())}
-        before = self._held(each.id for each in said if each.id in known and not known[each.id].deleted)
+        before = {piece: _held(row) for piece, row in known.items()}
         held, away = list[dict[str, Any]](), list[tuple[str, str]]()
         self._taken.said = said
         self._taken.whose = {piece: row.customer for piece, row in known.items()}
@@ -182,7 +172,6 @@ class Taking:
             self._note(each, known.get(each.id), had, has)
         upsert(self._connection, evidence_key, held)
         delete_pairs(self._connection, evidence_key.c.token, evidence_key.c.evidence, away)
-        self._write_records(said)
 
     def _note(self, said: Said, known: EvidenceRow | None, had: set[str], has: set[str]) -> None:
         """What follows from one piece."""
@@ -207,29 +196,17 @@ class Taking:
         if said.record is not None and has:
             taken.records[said.id] = said.record
 
-    def _held(self, ids: Iterable[str]) -> dict[str, set[str]]:
-        """What pieces hold up to now."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        columns = sa.select(evidence_key.c.evidence, evidence_key.c.token)
-        for piece, token in rows_where(self._connection, columns, evidence_key.c.evidence, ids):
-            found[piece].add(token)
-        return found
 
-    def _write_records(self, said: list[Said]) -> None:
-        """Keep what rows say as long as they count."""
-        gone = [each.id for each in said if each.kind == "record" and each.deleted]
-        rows = [
-            {
-                "handle": each.id,
-                "source": each.source,
-                "at": each.last,
-                "content": _public.encode(public(each.record)),
-            }
-            for each in said
-            if each.record is not None and not each.deleted
-        ]
-        delete_where(self._connection, record.c.handle, gone)
-        upsert(self._connection, record, rows)
+def _held(row: EvidenceRow) -> set[str]:
+    """What a piece holds up to now."""
+    return {*row.tokens, *row.composites}
+
+
+def _reads_otherwise(said: Said, known: EvidenceRow) -> bool:
+    """Whether a version of a row that is known already says something else, as it does under other rules."""
+    if said.record is None or said.deleted:
+        return True
+    return said.content != known.content or {*said.tokens, *said.composites} != _held(known)
 
 
 def write_pieces(

@@ -96,19 +96,22 @@ class Vault:
             {c: texts for c, texts in held.items() if c in lost or texts.keys() - before.get(c, set())}
         )
 
-    def forget(self, customer: str, tokens: Iterable[str]) -> None:
-        """Delete what a customer has of tokens (and of records with such a handle) that no evidence names any more."""
+    def forget(self, pairs: Collection[tuple[str, str]]) -> None:
+        """Delete of each (token, customer) what no evidence names any more; of a record by its handle, too."""
+        if not pairs:
+            return
         _overwrite(self._connection)
-        pairs = [(token, customer) for token in tokens]
         delete_pairs(self._connection, vault_value.c.token, vault_value.c.customer, pairs)
         delete_pairs(self._connection, vault_attribute.c.record, vault_attribute.c.customer, pairs)
 
-    def reveal(self, tokens: Iterable[str]) -> dict[str, str]:
-        """What tokens stand for; those that nobody has, or that were erased, are left out.
+    def reveal(self, tokens: Iterable[str], customers: Collection[str]) -> dict[str, str]:
+        """What tokens stand for, as some customers have them; what none of them has, or was erased, is left out.
 
         Raises VaultKeyMissing, VaultKeyWrong, VaultUnreadable.
         """
-        rows = rows_where(self._connection, sa.select(vault_value), vault_value.c.token, set(tokens))
+        theirs, wanted = vault_value.c.customer, set(tokens)
+        all_rows = rows_where(self._connection, sa.select(vault_value), theirs, set(customers))
+        rows = [row for row in all_rows if row.token in wanted]
         seals = self._seals({row.customer for row in rows})
         found: dict[str, str] = {}
         for row in rows:
@@ -137,9 +140,9 @@ class Vault:
     def _unknown(self, kept: list[Kept]) -> dict[str, dict[_Place, bytes]]:
         """The values that customers do not have yet: a token stands for one value for ever."""
         values = {(i.token, each.customer): i.value for each in kept for i in each.identifiers if i.value}
-        tokens = {token for token, _ in values}
+        customers = {customer for _, customer in values}
         pairs: list[sa.Column[Any]] = [vault_value.c.token, vault_value.c.customer]
-        rows = rows_where(self._connection, sa.select(*pairs), vault_value.c.token, tokens)
+        rows = rows_where(self._connection, sa.select(*pairs), vault_value.c.customer, customers)
         known = {(row.token, row.customer) for row in rows}
         found: dict[str, dict[_Place, bytes]] = {}
         for (token, customer), value in values.items():

@@ -46,11 +46,12 @@ def _evidence() -> None:
         _text("version"),
         sa.Column("deleted", sa.Boolean, nullable=False),
         _text("customer", nullable=True),
+        _text("tokens"),
+        _text("composites"),
+        sa.Column("content", sa.LargeBinary),
     )
     op.create_index("evidence_by_customer", "evidence", ["customer"])
     _table("evidence_key", _text("token", key=True), _text("evidence", key=True), _text("role"))
-    op.create_index("evidence_key_by_evidence", "evidence_key", ["evidence", "token", "role"])
-    _table("record", _text("handle", key=True), _text("source"), _number("at"), _bytes("content"))
     _table(
         "role_claim",
         _text("record", key=True),
@@ -87,7 +88,10 @@ def _persons() -> None:
         sa.Column("erased", sa.Boolean, nullable=False),
         _text("person", nullable=True),
     )
-    op.create_index("customer_by_survivor", "customer", ["survivor"])
+    merged = sa.text("survivor IS NOT NULL")
+    op.create_index(
+        "customer_by_survivor", "customer", ["survivor"], sqlite_where=merged, postgresql_where=merged
+    )
     _table(
         "assignment",
         _text("token", key=True),
@@ -117,8 +121,7 @@ def _service() -> None:
 
 def _vault() -> None:
     _table("vault_key", _text("customer", key=True), _bytes("sealed"))
-    _table("vault_value", _text("token", key=True), _text("customer", key=True), _bytes("ciphertext"))
-    op.create_index("vault_value_by_customer", "vault_value", ["customer"])
+    _table("vault_value", _text("customer", key=True), _text("token", key=True), _bytes("ciphertext"))
     _table(
         "vault_attribute",
         _text("record", key=True),
