@@ -15,7 +15,7 @@ import msgspec
 
 from flows.backtest.people_answers import Answers
 from flows.backtest.people_identity import WhoIsWho
-from flows.backtest.people_inputs import Input, Kind, Refused, Row
+from flows.backtest.people_inputs import Input, Judged, Kind, Refused, Row
 from flows.customers.batch import due
 from flows.customers.bucket import Bucket
 from flows.customers.declared import EventRefused, SentEvent, as_declared
@@ -109,6 +109,9 @@ class People:
             case Row():
                 # Rows between which nothing else happens are taken in together.
                 self._rows.append(one.what)
+            case Judged():
+                if self.identity is not None:
+                    self._learn(self.identity.judged(one.what.judgements))
             case Alarm():
                 self._resolve([AlarmIn(one.what)])
             case Event():
@@ -164,7 +167,7 @@ class People:
         for field in declared.disbelieved:
             self.refused.add(one.name, one.line, "out_of_range", f"{field} is out of its range")
         if self.identity is not None:
-            entries, letters = self.identity.event(raw, one.name, one.line)
+            entries, letters = self.identity.event(raw, one.at, one.name, one.line)
             for letter in letters:
                 self.refused.add(one.name, one.line, letter.reason, letter.message)
             self._learn(entries)

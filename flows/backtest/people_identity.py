@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from flows.backtest.people_inputs import Row
 from flows.customers.resolve import IdentityIn
-from flows.identity.evidence import Batch, Named, version_of
+from flows.identity.evidence import Batch, Judgement, Named, version_of
 from flows.identity.intake import Intake, Result
 from flows.identity.matching import Matching
 from flows.identity.messages import Messages, Read
@@ -71,14 +71,20 @@ class WhoIsWho:
             versions.append(version_of(record, self._key, [row.sent.type, row.sent.data]))
         return self._take(Batch(records=tuple(records), versions=tuple(versions)))
 
-    def event(self, raw: bytes, archive: str, line: int) -> tuple[list[IdentityIn], list[DeadLetter]]:
-        """What follows from the identifiers of an event, and which of them are none.
+    def judged(self, judgements: tuple[Judgement, ...]) -> list[IdentityIn]:
+        """What follows from what persons judged."""
+        return self._take(Batch(judgements=judgements))
+
+    def event(
+        self, raw: bytes, at: int, archive: str, line: int
+    ) -> tuple[list[IdentityIn], list[DeadLetter]]:
+        """What follows from the identifiers of an event that is taken to have come at `at`, and which of them are none.
 
         That some stand together is news once; that they still do matters only where evidence expires, and then not
         before something new comes.
         """
         read = Read()
-        self._messages.events([Message(archive, 0, line, None, raw, (), 0)], read)
+        self._messages.events([Message(archive, 0, line, None, raw, (), at)], read)
         new = False
         for each in read.events:
             if each.id not in self._known:

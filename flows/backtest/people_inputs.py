@@ -1,6 +1,6 @@
-"""What a backtest of customers reads, in one order of event time: rows, alarms, events, outcomes of many archives.
+"""What a backtest of customers reads, by event time: rows, judgements, alarms, events, outcomes of many archives.
 
-At one time rows come first, then what devices say, then events, then outcomes; of one kind, the archives in the order
+At one time rows come first, then judgements, what devices say, events, outcomes; of one kind, the archives in the order
 in which they were given, and each in the order of its lines. An archive may be out of order by as many lines as are
 looked ahead, and is refused where it is more: what was decided cannot be taken back.
 """
@@ -23,7 +23,9 @@ from flows.archives.jsonl import numbered_lines
 from flows.backtest.dead import Dead
 from flows.customers.decoding import time_of
 from flows.errors import ArchiveDisordered, TelltaleError
-from flows.schema import Alarm, Event, Outcome, encode
+from flows.identity.evidence import Judgement
+from flows.identity.judgements import JudgementUnreadable, judgements_of
+from flows.schema import Alarm, Audit, Event, Outcome, encode
 from flows.sources.exports import exported
 from flows.sources.mapping import Mapped, Mapper
 from flows.sources.row import RowRefused, SentRow
@@ -47,10 +49,11 @@ class Kind(IntEnum):
     """What comes first at one time."""
 
     ROW = 0
-    ALARM = 1
-    MEASURED = 2
-    EVENT = 3
-    OUTCOME = 4
+    JUDGEMENT = 1
+    ALARM = 2
+    MEASURED = 3
+    EVENT = 4
+    OUTCOME = 5
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -58,6 +61,12 @@ class Row(msgspec.Struct, frozen=True):
 
     sent: SentRow
     mapped: Mapped
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What persons judged about who is who, with one command."""
+
+    judgements: tuple[Judgement, ...]
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -70,7 +79,7 @@ class Input(msgspec.Struct, frozen=True):
     kind: Kind
     archive: int
     line: int
-    what: bytes | Row | Alarm | Event | Outcome
+    what: bytes | Row | Judged | Alarm | Event | Outcome
     name: str = ""
     side: Literal[0, 1] | None = None
 
@@ -168,6 +177,28 @@ def outcomes_of(path: Path, place: int, refused: Refused, read: Read = unwatched
             refused.add_line(Kind.OUTCOME, name, line, _reason(error), str(error)[:1000])
             continue
         yield Input(outcome.at, Kind.OUTCOME, place, line, outcome, name)
+
+
+def judged_of(
+    path: Path, place: int, tenant: str, refused: Refused, read: Read = unwatched
+) -> Iterator[Input]:
+    """The judgements among a tenant's entries of `audit`, one a line; raises ArchiveUnreadable, ZstandardMissing."""
+    decoder = msgspec.json.Decoder(Audit)
+    name = str(path)
+    for line, raw in numbered_lines(path, read=read):
+        if raw.isspace():
+            continue
+        try:
+            audit = decoder.decode(raw)
+            judgements = judgements_of(audit)
+        except JudgementUnreadable as error:
+            refused.add_line(Kind.JUDGEMENT, name, line, error.reason, str(error))
+            continue
+        except _UNREADABLE as error:
+            refused.add_line(Kind.JUDGEMENT, name, line, _reason(error), str(error)[:1000])
+            continue
+        if judgements and audit.tenant == tenant:
+            yield Input(audit.at, Kind.JUDGEMENT, place, line, Judged(judgements), name)
 
 
 def in_order(found: Iterable[Input], ahead: int = AHEAD) -> Iterator[Input]:

@@ -19,6 +19,7 @@ from flows.backtest.people_inputs import (
     Refused,
     events_of,
     in_order,
+    judged_of,
     merged,
     outcomes_of,
     rows_of,
@@ -33,18 +34,19 @@ if TYPE_CHECKING:
 
 
 class Archives(msgspec.Struct, frozen=True, kw_only=True):
-    """What is played: readings of one `stream`, events, rows each with the source of bare ones, outcomes."""
+    """What is played: readings of one `stream`, events, rows each with the source of bare ones, `audit`, outcomes."""
 
     stream: str = ""
     readings: tuple[Path, ...] = ()
     events: tuple[Path, ...] = ()
     rows: tuple[tuple[Path, str | None], ...] = ()
+    audits: tuple[Path, ...] = ()
     outcomes: tuple[Path, ...] = ()
 
     @property
     def paths(self) -> list[Path]:
         """All files."""
-        return [*self.readings, *self.events, *(path for path, _ in self.rows), *self.outcomes]
+        return [*self.readings, *self.events, *(path for path, _ in self.rows), *self.audits, *self.outcomes]
 
 
 class Counts:
@@ -58,9 +60,9 @@ class Counts:
         self.last: int | None = None
 
     def note(self, one: Input) -> None:
-        """Count an input; what rows say of the past is no time that is covered."""
+        """Count an input; what rows and judgements say of the past is no time covered."""
         self.played[one.kind] += 1
-        if one.kind != Kind.ROW:
+        if one.kind not in (Kind.ROW, Kind.JUDGEMENT):
             self.first = one.at if self.first is None else self.first
             self.last = one.at
 
@@ -114,6 +116,9 @@ def inputs(
     place = len(archives.readings)
     for path, source in archives.rows:
         streams.append(in_order(rows_of(path, source, place, mapper, refused, read)))
+        place += 1
+    for path in archives.audits:
+        streams.append(in_order(judged_of(path, place, sides[0].rule_set.tenant, refused, read)))
         place += 1
     for path in archives.events:
         streams.append(in_order(events_of(path, place, declared, refused, read)))

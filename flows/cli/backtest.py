@@ -64,6 +64,12 @@ def backtest(
             help="Rows of source systems by time, bare ones of the source NAME; repeatable.",
         ),
     ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--audit", metavar="FILE", help="Judgements about who is who, as on topic audit; repeatable."
+        ),
+    ] = None,
     answers: Annotated[
         Path | None,
         typer.Option(
@@ -121,6 +127,7 @@ def backtest(
         readings=tuple(archives or ()),
         events=tuple(events or ()),
         rows=tuple(source_records or ()),
+        audits=tuple(audit or ()),
         outcomes=tuple(outcomes or ()),
         answers=answers,
         things=things,

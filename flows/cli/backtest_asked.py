@@ -35,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     readings: tuple[Path, ...]
     events: tuple[Path, ...]
     rows: tuple[str, ...]
+    audits: tuple[Path, ...]
     outcomes: tuple[Path, ...]
     answers: Path | None
     things: Path | None
@@ -54,7 +55,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             raise ArgumentWrong(
                 "No archive is given", "Name files of readings, or give --events or --source-records."
             )
-        for option, given in (("--answers", self.answers), ("--outcomes", self.outcomes)):
+        beside = (("--answers", self.answers), ("--audit", self.audits), ("--outcomes", self.outcomes))
+        for option, given in beside:
             if given:
                 raise ArgumentWrong(
                     f"{option} is for what rules decide", "Give --events or --source-records as well."

@@ -68,7 +68,12 @@ def people(asked: Asked, settings: Settings) -> bool:
     rows = _bare_rows(asked.rows, list(found.sources.systems))
     name = stream_named(found.streams, asked.stream) if asked.readings else ""
     archives = Archives(
-        stream=name, readings=asked.readings, events=asked.events, rows=rows, outcomes=asked.outcomes
+        stream=name,
+        readings=asked.readings,
+        events=asked.events,
+        rows=rows,
+        audits=asked.audits,
+        outcomes=asked.outcomes,
     )
     must_exist(archives.paths)
     remark_people(found, settings, asked.named, outcomes=bool(asked.outcomes))

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 _HEADERS = ("time", "device or customer", "rule", "what", "how", "because")
 _VERDICTS: tuple[Verdict, ...] = ("acted", "refused", "held", "too_late", "dry_run", "nothing")
 _MOST_DAYS = 31
-_NAMES = {Kind.EVENT: "events", Kind.ROW: "source records", Kind.OUTCOME: "outcomes", Kind.ALARM: "alarms"}
+_NAMES = {
+    Kind.EVENT: "events",
+    Kind.ROW: "source records",
+    Kind.JUDGEMENT: "judgements",
+    Kind.OUTCOME: "outcomes",
+    Kind.ALARM: "alarms",
+}
 
 
 class PeopleTable:

@@ -17,6 +17,8 @@ import pytest
 from flows.archives import batches, jsonl
 from flows.backtest import people_side
 from flows.backtest.people_inputs import in_order
+from flows.settings import Settings
+from flows.sources.identifiers import identifier
 from tests.command import Said, Telltale
 
 START = 1_772_352_000_000  # 2026-03-01 08:00 UTC
@@ -280,6 +282,31 @@ def test_merges_and_splits(people: People, shop: Path) -> None:
     assert re.search(r"^customers +\d+; 1 merged into others, 1 split off$", said.out, re.M)
 
 
+def test_judgements_from_a_file(people: People, shop: Path) -> None:
+    """From its time on a merge counts as it did; other commands and tenants are passed over, what is none is dead."""
+    key = Settings().tenant_key.encode()
+    pair = [identifier("email", mail, key).token for mail in ("ann@x.example", "ben@x.example")]
+    merge = {"id": "a1", "tenant": "default", "at": START + 4 * HOUR, "who": "eve", "command": "identity merge",
+             "what": {"pairs": [pair]}, "reason": "they said so"}  # fmt: skip
+    audit = [
+        {**merge, "id": "a0", "at": START, "tenant": "another"},
+        {**merge, "id": "a2", "at": START, "command": "actions pause", "what": {}},
+        {**merge, "id": "a3", "at": START, "what": {"pairs": [["ann"]]}},
+    ]
+    asked = "--answers", "answers.jsonl", "--audit", "audit.jsonl"
+    write(shop / "audit.jsonl", audit)
+    apart = people(*asked)
+    assert "; 0 merged into others" in apart.out
+    assert re.search(r"^judgements +1: 0 taken, 1 dead$", apart.out, re.M)
+    write(shop / "audit.jsonl", [*audit, merge])
+    said = people(*asked, "--json")
+    # Ben's second shipment is Ann's as well, and what she spent counts for it.
+    assert [each for each in done(said) if each[1] == "300m"] == [
+        ("damaged", "300m", "start_process"), ("damaged", "300m", "coming"),
+    ]  # fmt: skip
+    assert re.search(r"^customers +\d+; 1 merged into others, 0 split off$", said.err, re.M)
+
+
 def test_what_nobody_answers_is_unknown(people: People) -> None:
     """Without answers the alternative that needs one does not hold."""
     assert [what for rule, _, what in done(people("--json")) if rule == "damaged"] == ["sorry", "sorry"]
@@ -392,6 +419,7 @@ def test_wrong_arguments(people: People, telltale: Telltale, shop: Path) -> None
     for wrong, words in (
         (telltale("backtest"), "No archive is given"),
         (telltale("backtest", "--outcomes", "x.jsonl", "cars.jsonl"), "--outcomes is for what rules decide"),
+        (telltale("backtest", "--audit", "x.jsonl", "cars.jsonl"), "--audit is for what rules decide"),
         (telltale("backtest", "--events", "none.jsonl"), r"none\.jsonl: No such file"),
         (people("--answers", "bad.jsonl"), r"bad\.jsonl:1: is no answer"),
         (people("--source-records", "crn=crm.jsonl"), "There is no source 'crn'|Did you mean 'crm'"),
