@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from flows.identity.clusters import severed
 from flows.identity.evidence import Named
 from flows.identity.explain import why
 from flows.identity.intake import Intake
+from flows.identity.judged import apart
 from flows.identity.keeping import Keeping
 from flows.identity.known import about, asked, known_of, side_of
 from flows.identity.matching import Matching
@@ -88,7 +90,7 @@ def test_every_two_rows_are_explained_either_way(engine: sa.Engine, said: list[S
 def test_a_customer_is_known_by_the_evidence_that_is_theirs(
     engine: sa.Engine, said: list[Said], cuts: int
 ) -> None:
-    """Every token of it is their own or held besides; their rows stand for them in a judgement."""
+    """Every token of it that no judgement took away is their own or held besides; their rows stand for them."""
     with engine.begin() as connection:
         filled(connection, said, cuts)
         for (whom,) in connection.execute(sa.select(customer.c.id)).all():
@@ -96,7 +98,9 @@ def test_a_customer_is_known_by_the_evidence_that_is_theirs(
             assert who is not None
             assert who.customer is not None
             found = about(connection, who.customer)
-            held = {token for piece in found.pieces for token in piece.tokens}
+            named = {token for piece in found.pieces for token in piece.tokens}
+            judged = apart(connection, named)
+            held = {token for piece in found.pieces for token in severed(piece, judged).tokens}
             assert {*found.own, *found.besides} == held
             assert who.tokens == set(found.own)
             rows = {piece.id for piece in found.pieces if piece.kind == "record"}
