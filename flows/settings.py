@@ -64,7 +64,7 @@ class CustomersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     buckets: Annotated[
         Some, Meta(description="Into how many parts customers are divided; fixed for the life of the state.")
     ] = 256
-    batch: Annotated[Some, Meta(description="Messages taken at once, at most.")] = 1000
+    batch: Annotated[Some, Meta(description="Messages taken at once, at most.")] = 4096
 
 
 class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     vault_key: Annotated[
         str, Meta(description="The secret that the vault's keys are sealed with; keep it outside the file.")
     ] = ""
-    batch: Annotated[Some, Meta(description="Messages taken in one transaction, at most.")] = 1000
+    batch: Annotated[Some, Meta(description="Messages taken in one transaction, at most.")] = 4096
 
 
 class LookUpsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ from load_tests.register import (
 from load_tests.upserts import bare_upserts
 
 _BARS: dict[Database, int] = {"sqlite": 5_000, "postgresql": 2_000}
-_BATCH = 1_000  # settings.identity.batch
+_BATCH = 4_096  # settings.identity.batch
 _SAMPLED = 500
 _ENTRIES_A_PERSON = 1.1  # what a newer row says of each, and nothing but a few because of what they share
 _SLOWING = 2.0

@@ -24,7 +24,7 @@ _WHAT = "the customers' changes"
 _SMALLEST = 8 << 10
 _PARTS_OF_BASE = 8
 # Whom the next batches are likely to be about; the others are packed batch by batch, not all at an epoch's end.
-_MOST_UNPACKED = 16
+_MOST_UNPACKED = 8
 _STALE = 64
 
 _encode = msgspec.msgpack.Encoder().encode

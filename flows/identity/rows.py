@@ -166,8 +166,12 @@ def _unnest(table: sa.Table, names: tuple[str, ...]) -> str:
 def _binding(
     table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect
 ) -> tuple[Callable[[Any], Any] | None, ...]:
-    """By column what makes a value one that the driver takes."""
-    return tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names)
+    """By column what makes a value one that the driver takes; bytes both take as they are."""
+    kinds = (table.c[name].type for name in names)
+    return tuple(
+        None if isinstance(kind, sa.LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
+        for kind in kinds
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -233,6 +233,6 @@ def reseal(connection: sa.Connection, tenant: str, old: MasterKey, new: MasterKe
 
 
 def _overwrite(connection: sa.Connection) -> None:
-    """What is deleted must not stay in free pages of the file."""
+    """What this transaction deletes must not stay in free pages of the file."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")

@@ -54,7 +54,7 @@ RUNS = {
 }
 # At this the reader looks until nothing is behind.
 UNTIL_HANDLED = "telltale topics lag"
-# Identity has no group of which that tells: what it knows is asked for so often at most.
+# What identity has said the customers flow reads a little later: what is known is asked for so often at most.
 TRIES = 60
 
 
@@ -115,7 +115,7 @@ def type_all(terminal: Terminal, lines: list[str], **instead: str) -> str:
 def nothing_behind(said: str) -> bool:
     """Whether `topics lag` lists every group, and each has handled all."""
     listed = re.findall(r"telltale-(\w+) +\S+ +\d+ +(\d+)", said)
-    every = {group for group, _ in listed} == {"devices", "customers", "outbox"}
+    every = {group for group, _ in listed} == {"devices", "customers", "identity", "outbox"}
     return every and all(behind == "0" for _, behind in listed)
 
 
