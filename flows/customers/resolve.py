@@ -7,6 +7,7 @@ his role ends. What was decided before a crash stays with whom it was decided fo
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -80,6 +81,14 @@ class Held(msgspec.Struct, array_like=True):
     thing: str = ""
     role: str = ""
     label: str = ""
+
+
+class _Share(msgspec.Struct):
+    """What of an event is one holder's: the rules that decide for him, the roles as which he hears it, and counting."""
+
+    rules: list[str] = []
+    hears: list[str] = []
+    counts: bool = False
 
 
 class ResolverState(msgspec.Struct):
@@ -205,10 +214,15 @@ class Resolver:
         deciding = {rule.name: found.holder(rule.customer) for rule in index.for_event(event.type)}
         for rule, held in bound.items():
             deciding[rule] = Holder(self._whose(held), label_of(held.part), held.part)
-        counting = found.holder(OWNER) if _counts(index, event.type) else None
-        hearing = {role: found.holder(role) for role in index.listening.roles(event.type) if role != OWNER}
-        holders = {*deciding.values(), *hearing.values(), *([] if counting is None else [counting])}
-        if any(holder.customer == event.subject for holder in holders):
+        shares: defaultdict[Holder, _Share] = defaultdict(_Share)
+        for rule, holder in deciding.items():
+            shares[holder].rules.append(rule)
+        for role in index.listening.roles(event.type):
+            if role != OWNER:
+                shares[found.holder(role)].hears.append(role)
+        if _counts(index, event.type):
+            shares[found.holder(OWNER)].counts = True
+        if any(holder.customer == event.subject for holder in shares):
             self._note_alone(event.subject)
         return [  # in the order of customers, so that a replay emits alike
             EventFor(
@@ -216,12 +230,12 @@ class Resolver:
                 at=at,
                 customer=holder.customer,
                 roles=found.roles,
-                rules=tuple(sorted(rule for rule, who in deciding.items() if who == holder)),
-                hears=tuple(sorted(role for role, who in hearing.items() if who == holder)),
-                counts=counting == holder,
+                rules=tuple(sorted(share.rules)),
+                hears=tuple(sorted(share.hears)),
+                counts=share.counts,
                 part=holder.part,
             )
-            for holder in sorted(holders, key=lambda holder: (holder.customer, holder.part))
+            for holder, share in sorted(shares.items(), key=lambda each: (each[0].customer, each[0].part))
         ]
 
     def _whose(self, held: Held) -> str:
