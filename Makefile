@@ -1,7 +1,7 @@
 # Telltale needs Python 3.11 or 3.12 and make; everything else comes into .venv, as constraints.txt names it.
 #   make demo    the whole loop on the embedded bus, about 30 seconds
 #   make test    the whole test suite
-#   make check   lint, types, import rules and the quick unit tests, a minute and a half
+#   make check   lint, types, import rules and the quick unit tests, a minute
 #   make lint    lint, types and import rules alone
 #   make bench   readings per second beside the peers', on a real Kafka
 #   make reference  write the made parts of flows/reference/*.md anew
@@ -25,11 +25,14 @@ INTERPRETER = $(or $(shell $(FIND)),$(error $(NEEDED)))
 demo: $(VENV)/.product
 	@$(BIN)/telltale demo
 
+# Two at once, each with a broker of its own: much of the suite waits for processes to end.
+TWO := -n 2 --dist loadfile
+
 test: $(VENV)/.development
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(TWO)
 
 check: lint
-	@$(BIN)/pytest tests/unit --ignore=tests/unit/cli -m 'not slow'
+	@$(BIN)/pytest $(TWO) tests/unit --ignore=tests/unit/cli -m 'not slow'
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

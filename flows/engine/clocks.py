@@ -12,8 +12,6 @@ from flows.clocks import ClockWriter, Note
 
 # A partition tells at most so often (ms), however short the epochs.
 _APART_MS = 200
-# One that read nothing is only as far as the wall clock, which moves the Clock in steps of this (ms).
-_QUIET_MS = 2_000
 # A broker's answer that nothing is there may be so old (ms).
 _ANSWER_MS = 500
 
@@ -29,7 +27,6 @@ class PartitionClock:
         self._read: int | None = None
         self._noted: Note | None = None
         self._told = 0
-        self._busy = self._pressing = False
 
     def has_read(
         self, asked: int, *, at_end: bool, at: int | None = None, appended: int | None = None
@@ -44,24 +41,21 @@ class PartitionClock:
             self._move(asked, asked - _ANSWER_MS)
         elif appended is not None:
             self._move(None if at is None else min(at, appended, asked), min(appended, asked))
-        if appended is not None:
-            self._busy = True
 
     def snapshot(self) -> None:
         """An epoch ends: all that was read until now belongs to it."""
         if self._at is not None and self._writer is not None:
             self._noted = Note(self._at, self._read)
-            self._pressing, self._busy = self._pressing or self._busy, False
 
     def epoch_ended(self) -> None:
         """Asked again after a snapshot: tell what was noted then, if nothing was told just now."""
         if self._noted is None or self._writer is None:
             return
         now = self._wall()
-        if now - self._told >= (_APART_MS if self._pressing else _QUIET_MS):
+        if now - self._told >= _APART_MS:
             self._told = now
             self._writer.tell(self._topic, self._partition, self._noted)
-            self._noted, self._pressing = None, False
+            self._noted = None
 
     def _move(self, at: int | None, read: int) -> None:
         if at is not None:

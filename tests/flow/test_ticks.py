@@ -51,7 +51,6 @@ def write(topics: Topics, topic: str, values: Iterable[int]) -> None:
 def at_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notes and ticks as often as can be, so that a short backlog sees many."""
     monkeypatch.setattr("flows.engine.clocks._APART_MS", 0)
-    monkeypatch.setattr("flows.engine.clocks._QUIET_MS", 0)
     monkeypatch.setattr("flows.engine.ticks._EVERY_MS", 0)
 
 

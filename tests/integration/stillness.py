@@ -1,8 +1,8 @@
 """When nothing more will come of what was sent: every process has read to the end, and has written nothing since.
 
 It goes by what the processes note of themselves on the topic `clocks`, as the customers flow does itself: everything up
-to the moment of the last message has been handled everywhere, and the flow's own Clock has passed that moment, so that
-whatever waits for a time has been looked at, too.
+to the moment of the last message has been handled everywhere. The flow hears the same notes a little later, and acts
+upon them in an epoch after that: so the Clock has to pass a second moment, at which the first was passed already.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Stillness:
         self._town = town
         self._reader = ClockReader(town.topics, town.names.clocks, Clock(expected))
         self._since = 0
+        self._again = True
         self._ends: dict[tuple[str, int], int] | None = None
         names = town.names
         self._topics = (
@@ -33,7 +34,7 @@ class Stillness:
     def wait(self) -> None:
         """Until nothing more will come."""
         town = self._town
-        self._ends, self._since = None, town.now()
+        self._ends, self._since, self._again = None, town.now(), True
         town.wait(self._is_still, self._said)
 
     def _is_still(self) -> bool:
@@ -42,9 +43,12 @@ class Stillness:
         ends = self._read_ends()
         if ends != self._ends:
             # Only now, so that all of it was there at that moment.
-            self._ends, self._since = ends, self._town.now()
-            return False
-        return passed and not not_carried_out(self._town)
+            self._ends, self._since, self._again = ends, self._town.now(), True
+        elif passed and self._again:
+            self._since, self._again = self._town.now(), False
+        else:
+            return passed and not not_carried_out(self._town)
+        return False
 
     def close(self) -> None:
         """Let go of the readers."""
