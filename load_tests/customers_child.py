@@ -149,8 +149,9 @@ def measure(settings: Settings, crowd: Crowd, partitions: int, sampled: list[str
 
 def _messages(sent: Iterable[tuple[bytes, bytes]], partitions: int) -> Iterator[Message]:
     """As a bus gives them."""
+    appended = _now()
     for offset, (key, value) in enumerate(sent):
-        yield Message("events", partition_of(key, partitions), offset, key, value, (), 0)
+        yield Message("events", partition_of(key, partitions), offset, key, value, (), appended)
 
 
 def _by(messages: Iterable[Message], size: int) -> Iterator[list[Message]]:

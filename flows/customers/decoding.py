@@ -21,6 +21,7 @@ from flows.engine.sink import Outgoing
 from flows.engine.spread import key_names
 from flows.schema import Alarm, Answer, DeadLetter, Decision, Event, Handoff, Identity, Outcome
 from flows.sources.identifiers import IdentifierRefused, is_token, private
+from flows.sources.row import MAX_AHEAD
 from flows.streams import EventType
 from flows.topics.port import Message
 
@@ -170,6 +171,9 @@ class Decoding:
         found = as_declared(self._event.decode(message.value or b""), self._declared())
         subject = private(found.event.subject, self._tenant_key)
         event = self._event_item(msgspec.structs.replace(found.event, subject=subject))
+        if event[1].at > message.appended + MAX_AHEAD:
+            # With it all that comes in years would be late, and what was done last would stay so.
+            raise EventRefused("future", "the event's time is over 5 min ahead of when it came")
         missing = [
             self._dead(message, "out_of_range", f"{field} is out of its range") for field in found.disbelieved
         ]
@@ -181,7 +185,7 @@ class Decoding:
             event = msgspec.structs.replace(event, subject=private(event.subject, self._tenant_key))
         return self._event_item(event)
 
-    def _event_item(self, event: Event) -> Item:
+    def _event_item(self, event: Event) -> tuple[str, EventIn]:
         return self._keys.of_subject(event.subject), EventIn(event, time_of(event.time))
 
     def _one_identity(self, message: Message, *, told: bool = False, first: bool = False) -> list[Item]:

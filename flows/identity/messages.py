@@ -1,7 +1,7 @@
 """What messages say about who is who; what cannot be read goes to the dead letters whole, with the reason.
 
-Events are read for their identifiers alone. One that cannot be decoded is the customers flow's to bury: it reads all of
-them, too.
+Events are read for their identifiers alone. One that cannot be decoded, or is of the future, is the customers flow's to
+bury: it reads all of them, too.
 """
 
 from __future__ import annotations
@@ -94,11 +94,8 @@ class Messages:
                     read.letters.append(_letter(message, error.reason, f"{kind}: {error}"))
                 else:
                     found[made.token] = made
-            if len(found) > 1 and at > message.appended + MAX_AHEAD:
-                # With `expires` all that others know of a cookie would be too old for ever.
-                said = "it ties nobody together, since its time is over 5 min ahead of when it came"
-                read.letters.append(_letter(message, "future", said))
-            elif len(found) > 1:
+            # By one of the future all that others know of a cookie would be too old for ever.
+            if len(found) > 1 and at <= message.appended + MAX_AHEAD:
                 read.events.append(Named(tuple(sorted(found)), at, event.type))
                 read.identifiers += found.values()
 

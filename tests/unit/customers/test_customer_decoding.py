@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -54,6 +56,17 @@ def test_a_broken_message_goes_whole_to_the_dead_letters_and_the_batch_goes_on(v
     assert headers["__connect.errors.offset"] == b"6"
     assert headers["__connect.errors.partition"] == b"2"
     assert headers["__connect.errors.exception.message"]
+
+
+@pytest.mark.parametrize(("ahead", "buried"), [(300_000, False), (300_001, True)])
+def test_an_event_of_the_future_goes_to_the_dead_letters(ahead: int, buried: bool) -> None:
+    """A producer's wrong clock decides nothing about anybody, and five minutes are no wrong clock."""
+    time = datetime.fromtimestamp((T0 + ahead) / 1000, UTC).isoformat()
+    said = msgspec.structs.replace(event("click", "crm:1", 1), time=time)
+    ((_, found),) = decoding().events([message(encode(said))])
+    assert isinstance(found, Outgoing if buried else EventIn)
+    if buried:
+        assert dict(found.headers)["__connect.errors.exception.class.name"] == b"future"
 
 
 @pytest.mark.parametrize(
