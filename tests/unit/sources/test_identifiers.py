@@ -75,7 +75,7 @@ def test_all_spellings_of_an_address_come_to_one_token(value: str) -> None:
 def test_an_event_and_a_row_of_one_address_have_one_token(value: str) -> None:
     """What the decoder of events makes of a subject is what a source record holds, and never the address."""
     event = Event(id="e", source="web", type="click", subject=f"email:{value}", time="2025-10-09T08:53:20Z")
-    message = Message("events", 0, 0, b"k", encode(event), (), 0)
+    message = Message("events", 0, 0, b"k", encode(event), (), 1_760_000_000_000)
     ((_, item),) = Decoding(keys(4, 8), KEY, "dead-letters").events([message])
     assert isinstance(item, EventIn)
     assert item.event.subject == identifier("email", value, KEY).token
