@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flows.customers.identity_view import IdentityView
 from flows.schema import Identity
 from flows.simulator.people.truths import ExpectedChange
 from flows.sources.identifiers import private
-
-_CHAIN = 32
 
 
 class Registry:
@@ -16,7 +15,7 @@ class Registry:
 
     def __init__(self, tenant_key: bytes) -> None:
         self._key = tenant_key
-        self._entries: dict[str, Identity] = {}
+        self._view = IdentityView()
         self._names: dict[str, str] = {}
         self._awaited: list[ExpectedChange] = []
 
@@ -27,9 +26,7 @@ class Registry:
 
     def take(self, key: str, entry: Identity) -> None:
         """Take an entry; of two of one key the one with the greater number counts."""
-        known = self._entries.get(key)
-        if known is None or entry.number > known.number:
-            self._entries[key] = entry
+        self._view.apply(key, entry)
 
     def come(self) -> list[ExpectedChange]:
         """The awaited changes that have come since they were asked for last."""
@@ -43,7 +40,7 @@ class Registry:
 
     def knows(self, handle: str) -> bool:
         """Whether it was said whose a handle is."""
-        return self.token(handle) in self._entries
+        return self._view.entry(self.token(handle)) is not None
 
     def whose(self, handle: str) -> str:
         """The customer who has a handle now; its token where that is nobody else's."""
@@ -51,14 +48,8 @@ class Registry:
 
     def customer(self, token: str) -> str:
         """The same of a token or a customer."""
-        entry = self._entries.get(token)
-        found = token if entry is None or entry.customer is None else entry.customer
-        for _ in range(_CHAIN):
-            entry = self._entries.get(found)
-            if entry is None or entry.survivor is None:
-                break
-            found = entry.survivor
-        return found
+        entry = self._view.entry(token)
+        return self._view.follow(token if entry is None or entry.customer is None else entry.customer)
 
     def token(self, handle: str) -> str:
         """The token of a handle in clear."""
